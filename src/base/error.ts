@@ -1,0 +1,77 @@
+/**
+ * The one error class of Statemesh and the list of its codes.
+ *
+ * A code is stable: programs switch on it, it travels over the wire in a nack, and the README
+ * explains each. Messages are for people and may change.
+ */
+
+/** Every code, with whether the same call may succeed later without being changed. */
+export const errorCodes = {
+  // ids, scopes and definitions
+  ID_INVALID: { retryable: false },
+  SCOPE_INVALID: { retryable: false },
+  DOCUMENT_NAME_INVALID: { retryable: false },
+  PARTITION_INVALID: { retryable: false },
+  PARTITION_MISMATCH: { retryable: false },
+  OPTION_INVALID: { retryable: false },
+  // values
+  VALUE_INVALID: { retryable: false },
+  KEY_INVALID: { retryable: false },
+  // lifecycle
+  CLOSED: { retryable: false },
+  CLOCK_DRIFT: { retryable: false },
+  // storage
+  STORAGE_LOCKED: { retryable: true },
+  STORAGE_CORRUPT: { retryable: false },
+  STORAGE_UNAVAILABLE: { retryable: true },
+  // updates and frames
+  UPDATE_INVALID: { retryable: false },
+  UPDATE_GAP: { retryable: true },
+  FRAME_INVALID: { retryable: false },
+  FRAME_TOO_LARGE: { retryable: false },
+  CHANNEL_UNKNOWN: { retryable: true },
+  PROTOCOL_UNSUPPORTED: { retryable: false },
+  // links and relays
+  LINK_FAILED: { retryable: true },
+  RELAY_NOT_CONFIGURED: { retryable: false },
+  RELAY_CLOSING: { retryable: true },
+  FLUSH_TIMEOUT: { retryable: true },
+  PORT_UNAVAILABLE: { retryable: true },
+} as const
+
+export type ErrorCode = keyof typeof errorCodes
+
+/** An error with a stable `code`. `cause` holds the underlying error where there is one. */
+export class StatemeshError extends Error {
+  override readonly name = 'StatemeshError'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+
+  /** Whether the same call may succeed later without being changed. */
+  get retryable(): boolean {
+    return errorCodes[this.code].retryable
+  }
+
+  toJSON(): { code: ErrorCode; retryable: boolean; message: string } {
+    return { code: this.code, retryable: this.retryable, message: this.message }
+  }
+}
+
+/** Whether a string, for instance one read from the wire, is a code that we know. */
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorCodes, code)
+}
+
+/**
+ * Any thrown value as a `StatemeshError`: one of ours as it is, anything else wrapped under
+ * `code` with the original as its cause.
+ */
+export function toStatemeshError(thrown: unknown, code: ErrorCode): StatemeshError {
+  if (thrown instanceof StatemeshError) return thrown
+  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  return new StatemeshError(code, message, { cause: thrown })
+}

@@ -1,0 +1,35 @@
+/**
+ * The seam of time: the only file that may read a clock or set a timer. Everything else is given
+ * a `TimeSource`, so that a simulation can own time.
+ */
+
+/** Stops a timer that has not fired; calling it later or twice does nothing. */
+export type CancelTimer = () => void
+
+export interface TimeSource {
+  /** Wall-clock time in milliseconds since the Unix epoch; it may jump in either direction. */
+  now(): number
+  /** Milliseconds since an arbitrary origin; it never goes back. For durations. */
+  monotonic(): number
+  /** Calls `callback` once, `milliseconds` from now. A pending timer does not hold a process up. */
+  after(milliseconds: number, callback: () => void): CancelTimer
+}
+
+interface Unrefable {
+  unref?(): void
+}
+
+export const systemTime: TimeSource = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(milliseconds, callback) {
+    const timer = setTimeout(callback, milliseconds)
+    ;(timer as Unrefable).unref?.()
+    return () => clearTimeout(timer)
+  },
+}
+
+/** Resolves `milliseconds` from now, by the given source. */
+export function sleep(time: TimeSource, milliseconds: number): Promise<void> {
+  return new Promise(resolve => time.after(milliseconds, resolve))
+}

@@ -1,0 +1,61 @@
+/**
+ * The name of a document. Ours are `<scope>/<partition>`; a relay also serves names that a stock
+ * Yjs client chose, such as `my-doc`.
+ */
+import { StatemeshError } from '../base/error.ts'
+import type { Branded } from './id.ts'
+import { parsePartitionName } from './partition-definition.ts'
+import { parseScope, type Scope } from './scope.ts'
+
+export type DocumentName = Branded<'DocumentName'>
+
+/** A name is a URL path and part of a storage key; four levels of full-length ids still fit. */
+export const documentNameBytesMax = 4096
+
+const encoder = new TextEncoder()
+const controlOrSurrogate = /[\p{Cc}\p{Cs}]/u
+
+/**
+ * Checks any document name: 1 to `documentNameBytesMax` UTF-8 bytes, without control characters
+ * and lone surrogates, and with no empty, `.` or `..` segment, which a URL could not carry.
+ *
+ * @throws DOCUMENT_NAME_INVALID
+ */
+export function parseDocumentName(text: string): DocumentName {
+  const refuse = (why: string) => new StatemeshError('DOCUMENT_NAME_INVALID', why)
+  if (text === '') throw refuse('a document name must not be empty')
+  if (text.length > documentNameBytesMax || encoder.encode(text).length > documentNameBytesMax) {
+    throw refuse(`a document name has at most ${documentNameBytesMax} bytes`)
+  }
+  if (controlOrSurrogate.test(text)) {
+    throw refuse('a document name must not hold control characters or lone surrogates')
+  }
+  if (text.split('/').some(part => part === '' || part === '.' || part === '..')) {
+    throw refuse('a document name must not hold empty, "." or ".." segments')
+  }
+  return text as DocumentName
+}
+
+/** The name of the document of a scope and a partition. */
+export function documentName(scope: Scope, partition: string): DocumentName {
+  return `${scope}/${parsePartitionName(partition)}` as DocumentName
+}
+
+/**
+ * The scope and partition of one of our own names; undefined for a name that a stock client
+ * chose.
+ */
+export function splitDocumentName(
+  name: DocumentName,
+): { scope: Scope; partition: string } | undefined {
+  const slash = name.lastIndexOf('/')
+  try {
+    return {
+      scope: parseScope(name.slice(0, slash)),
+      partition: parsePartitionName(name.slice(slash + 1)),
+    }
+  } catch (error) {
+    if (error instanceof StatemeshError) return undefined
+    throw error
+  }
+}
