@@ -2,9 +2,8 @@
  * The frames of a statemesh link, encoded and decoded; `PROTOCOL.md` beside this file is their
  * grammar. Pure: no sockets, no state.
  */
-import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
-import { StatemeshError } from '../base/error.ts'
+import { frameInvalid, Reader } from './reader.ts'
 
 /** The WebSocket subprotocol that selects this dialect. */
 export const subprotocol = 'statemesh.v1'
@@ -58,7 +57,7 @@ type FrameOf<Type extends FrameType> = Extract<Frame, { type: Type }>
 interface FrameCodec<Type extends FrameType> {
   readonly tag: number
   write(encoder: encoding.Encoder, frame: FrameOf<Type>): void
-  read(decoder: decoding.Decoder): FrameOf<Type>
+  read(reader: Reader): FrameOf<Type>
 }
 
 const ackLevels: readonly AckLevel[] = ['received', 'durable']
@@ -72,12 +71,12 @@ const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
       encoding.writeVarUint(encoder, messageBytesMax)
       encoding.writeVarUint(encoder, windowBytes)
     },
-    read: decoder => ({
+    read: reader => ({
       type: 'hello',
-      version: decoding.readVarUint(decoder),
-      node: readString(decoder),
-      messageBytesMax: decoding.readVarUint(decoder),
-      windowBytes: decoding.readVarUint(decoder),
+      version: reader.varUint(),
+      node: reader.string(),
+      messageBytesMax: reader.varUint(),
+      windowBytes: reader.varUint(),
     }),
   },
   open: {
@@ -88,12 +87,12 @@ const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
       encoding.writeVarString(encoder, generation)
       encoding.writeUint8Array(encoder, stateVector)
     },
-    read: decoder => ({
+    read: reader => ({
       type: 'open',
-      channel: decoding.readVarUint(decoder),
-      document: readString(decoder),
-      generation: readString(decoder),
-      stateVector: decoding.readTailAsUint8Array(decoder),
+      channel: reader.varUint(),
+      document: reader.string(),
+      generation: reader.string(),
+      stateVector: reader.rest(),
     }),
   },
   state: {
@@ -104,12 +103,12 @@ const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
       encoding.writeUint8(encoder, last ? 1 : 0)
       encoding.writeUint8Array(encoder, update)
     },
-    read: decoder => ({
+    read: reader => ({
       type: 'state',
-      channel: decoding.readVarUint(decoder),
-      seq: decoding.readVarUint(decoder),
-      last: readFlag(decoder),
-      update: decoding.readTailAsUint8Array(decoder),
+      channel: reader.varUint(),
+      seq: reader.varUint(),
+      last: reader.flag(),
+      update: reader.rest(),
     }),
   },
   update: {
@@ -119,11 +118,11 @@ const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
       encoding.writeVarUint(encoder, seq)
       encoding.writeUint8Array(encoder, update)
     },
-    read: decoder => ({
+    read: reader => ({
       type: 'update',
-      channel: decoding.readVarUint(decoder),
-      seq: decoding.readVarUint(decoder),
-      update: decoding.readTailAsUint8Array(decoder),
+      channel: reader.varUint(),
+      seq: reader.varUint(),
+      update: reader.rest(),
     }),
   },
   skip: {
@@ -132,10 +131,10 @@ const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
       encoding.writeVarUint(encoder, channel)
       encoding.writeVarUint(encoder, seq)
     },
-    read: decoder => ({
+    read: reader => ({
       type: 'skip',
-      channel: decoding.readVarUint(decoder),
-      seq: decoding.readVarUint(decoder),
+      channel: reader.varUint(),
+      seq: reader.varUint(),
     }),
   },
   ack: {
@@ -145,11 +144,11 @@ const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
       encoding.writeUint8(encoder, ackLevels.indexOf(level))
       encoding.writeVarUint(encoder, seq)
     },
-    read(decoder) {
-      const channel = decoding.readVarUint(decoder)
-      const level = ackLevels[decoding.readUint8(decoder)]
-      if (level === undefined) throw invalid('an unknown ack level')
-      return { type: 'ack', channel, level, seq: decoding.readVarUint(decoder) }
+    read(reader) {
+      const channel = reader.varUint()
+      const level = ackLevels[reader.byte()]
+      if (level === undefined) throw frameInvalid('an unknown ack level')
+      return { type: 'ack', channel, level, seq: reader.varUint() }
     },
   },
   nack: {
@@ -161,13 +160,13 @@ const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
       encoding.writeUint8(encoder, retryable ? 1 : 0)
       encoding.writeVarString(encoder, message)
     },
-    read: decoder => ({
+    read: reader => ({
       type: 'nack',
-      channel: decoding.readVarUint(decoder),
-      seq: decoding.readVarUint(decoder),
-      code: readString(decoder),
-      retryable: readFlag(decoder),
-      message: readString(decoder),
+      channel: reader.varUint(),
+      seq: reader.varUint(),
+      code: reader.string(),
+      retryable: reader.flag(),
+      message: reader.string(),
     }),
   },
   resync: {
@@ -176,26 +175,26 @@ const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
       encoding.writeVarUint(encoder, channel)
       encoding.writeUint8Array(encoder, stateVector)
     },
-    read: decoder => ({
+    read: reader => ({
       type: 'resync',
-      channel: decoding.readVarUint(decoder),
-      stateVector: decoding.readTailAsUint8Array(decoder),
+      channel: reader.varUint(),
+      stateVector: reader.rest(),
     }),
   },
   close: {
     tag: 8,
     write: (encoder, { channel }) => encoding.writeVarUint(encoder, channel),
-    read: decoder => ({ type: 'close', channel: decoding.readVarUint(decoder) }),
+    read: reader => ({ type: 'close', channel: reader.varUint() }),
   },
   ping: {
     tag: 9,
     write: (encoder, { nonce }) => encoding.writeVarUint(encoder, nonce),
-    read: decoder => ({ type: 'ping', nonce: decoding.readVarUint(decoder) }),
+    read: reader => ({ type: 'ping', nonce: reader.varUint() }),
   },
   pong: {
     tag: 10,
     write: (encoder, { nonce }) => encoding.writeVarUint(encoder, nonce),
-    read: decoder => ({ type: 'pong', nonce: decoding.readVarUint(decoder) }),
+    read: reader => ({ type: 'pong', nonce: reader.varUint() }),
   },
 }
 
@@ -223,43 +222,20 @@ export function encodeFrame(frame: Frame): Uint8Array {
  */
 export function decodeMessage(message: Uint8Array): Frame[] {
   const frames: Frame[] = []
-  const decoder = decoding.createDecoder(message)
-  try {
-    while (decoding.hasContent(decoder)) {
-      const body = decoding.readVarUint8Array(decoder)
-      const frame = decodeBody(body)
-      if (frame !== undefined) frames.push(frame)
-    }
-  } catch (cause) {
-    if (cause instanceof StatemeshError) throw cause
-    throw invalid('a field runs past the end of its frame', cause)
+  const reader = new Reader(message)
+  while (!reader.atEnd) {
+    const frame = decodeBody(reader.varBytes())
+    if (frame !== undefined) frames.push(frame)
   }
   return frames
 }
 
 function decodeBody(body: Uint8Array): Frame | undefined {
-  if (body.length === 0) throw invalid('a frame without a tag')
-  const decoder = decoding.createDecoder(body)
-  const codec = codecByTag.get(decoding.readUint8(decoder))
+  if (body.length === 0) throw frameInvalid('a frame without a tag')
+  const reader = new Reader(body)
+  const codec = codecByTag.get(reader.byte())
   if (codec === undefined) return undefined
-  const frame = codec.read(decoder)
-  if (decoding.hasContent(decoder)) throw invalid(`bytes after the end of a ${frame.type}`)
+  const frame = codec.read(reader)
+  if (!reader.atEnd) throw frameInvalid(`bytes after the end of a ${frame.type}`)
   return frame
-}
-
-function readFlag(decoder: decoding.Decoder): boolean {
-  const flag = decoding.readUint8(decoder)
-  if (flag > 1) throw invalid('a flag is neither 0 nor 1')
-  return flag === 1
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true })
-
-// Not lib0's reader, which accepts malformed UTF-8 where its native decoder is missing.
-function readString(decoder: decoding.Decoder): string {
-  return utf8.decode(decoding.readVarUint8Array(decoder))
-}
-
-function invalid(why: string, cause?: unknown): StatemeshError {
-  return new StatemeshError('FRAME_INVALID', `malformed message: ${why}`, { cause })
 }

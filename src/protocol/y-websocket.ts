@@ -1,0 +1,105 @@
+/**
+ * The messages of the stock y-websocket dialect, encoded and decoded; `PROTOCOL.md` beside this
+ * file is their grammar. Pure: no sockets, no state, and no `Y.Doc`.
+ */
+import * as encoding from 'lib0/encoding'
+import { unreachable } from '../base/assert.ts'
+import { frameInvalid, Reader } from './reader.ts'
+
+export type YWebsocketMessage =
+  /** Asks for everything that an encoded state vector lacks. */
+  | { type: 'sync-request'; stateVector: Uint8Array }
+  /** The update that answers a `sync-request`. */
+  | { type: 'sync-answer'; update: Uint8Array }
+  | { type: 'update'; update: Uint8Array }
+  /** An awareness payload, as `awareness-update.ts` reads it. */
+  | { type: 'awareness'; payload: Uint8Array }
+  /** The relay refuses the document; it closes the socket afterwards. */
+  | { type: 'permission-denied'; reason: string }
+  | { type: 'query-awareness' }
+
+const messageType = { sync: 0, awareness: 1, auth: 2, queryAwareness: 3 } as const
+const syncStep = { request: 0, answer: 1, update: 2 } as const
+const permissionDenied = 0
+
+/** An awareness message about nobody: stock clients drop a socket that is silent for 30 s. */
+export const keepAliveMessage: Uint8Array = Uint8Array.of(messageType.awareness, 1, 0)
+
+/** One message, as it stands on a socket. */
+export function encodeYWebsocketMessage(message: YWebsocketMessage): Uint8Array {
+  switch (message.type) {
+    case 'sync-request':
+      return encodeSync(syncStep.request, message.stateVector)
+    case 'sync-answer':
+      return encodeSync(syncStep.answer, message.update)
+    case 'update':
+      return encodeSync(syncStep.update, message.update)
+    case 'awareness':
+      return encoding.encode(encoder => {
+        encoding.writeVarUint(encoder, messageType.awareness)
+        encoding.writeVarUint8Array(encoder, message.payload)
+      })
+    case 'permission-denied':
+      return encoding.encode(encoder => {
+        encoding.writeVarUint(encoder, messageType.auth)
+        encoding.writeVarUint(encoder, permissionDenied)
+        encoding.writeVarString(encoder, message.reason)
+      })
+    case 'query-awareness':
+      return Uint8Array.of(messageType.queryAwareness)
+    default:
+      return unreachable(message)
+  }
+}
+
+function encodeSync(step: number, bytes: Uint8Array): Uint8Array {
+  return encoding.encode(encoder => {
+    encoding.writeVarUint(encoder, messageType.sync)
+    encoding.writeVarUint(encoder, step)
+    encoding.writeVarUint8Array(encoder, bytes)
+  })
+}
+
+/**
+ * Reads one message. Byte arrays in it are views into `bytes`.
+ *
+ * @returns undefined for a type that this version does not know; it is to be ignored
+ * @throws FRAME_INVALID if the bytes are not one well-formed message
+ */
+export function decodeYWebsocketMessage(bytes: Uint8Array): YWebsocketMessage | undefined {
+  const reader = new Reader(bytes)
+  const message = readMessage(reader)
+  if (message !== undefined && !reader.atEnd) {
+    throw frameInvalid(`bytes after the end of a message of type ${message.type}`)
+  }
+  return message
+}
+
+function readMessage(reader: Reader): YWebsocketMessage | undefined {
+  switch (reader.varUint()) {
+    case messageType.sync:
+      return readSync(reader)
+    case messageType.awareness:
+      return { type: 'awareness', payload: reader.varBytes() }
+    case messageType.auth:
+      if (reader.varUint() !== permissionDenied) throw frameInvalid('an unknown auth message')
+      return { type: 'permission-denied', reason: reader.string() }
+    case messageType.queryAwareness:
+      return { type: 'query-awareness' }
+    default:
+      return undefined
+  }
+}
+
+function readSync(reader: Reader): YWebsocketMessage {
+  switch (reader.varUint()) {
+    case syncStep.request:
+      return { type: 'sync-request', stateVector: reader.varBytes() }
+    case syncStep.answer:
+      return { type: 'sync-answer', update: reader.varBytes() }
+    case syncStep.update:
+      return { type: 'update', update: reader.varBytes() }
+    default:
+      throw frameInvalid('an unknown sync step')
+  }
+}
