@@ -1,0 +1,227 @@
+/**
+ * The structure of a Yjs update in its V1 encoding, read from the bytes: which clocks of which
+ * clients it holds, what they build on, and what it deletes. No Yjs object is made and no
+ * content is decoded, so a relay can afford it for every update.
+ *
+ * It is strict because Yjs is not: `Y.applyUpdate` is not atomic, and there are updates of a few
+ * bytes that wedge a document for ever. What is read here without an error, and which
+ * `checkUpdate` then does not call a gap, applies as a whole.
+ *
+ * Layout: a number of client sections (number of structs, client, first clock, the structs), then
+ * the delete set: a number of clients (client, number of ranges, each a clock and a length).
+ */
+import { type ClockRange, type DeleteRanges, normalRanges } from './delete-ranges.ts'
+import { positive, skipContent } from './update-content.ts'
+import { UpdateCursor } from './update-cursor.ts'
+
+export type { ClockRange, DeleteRanges } from './delete-ranges.ts'
+
+export interface UpdateLimits {
+  /** Client ids are below this. Yjs draws them from 32 bits. */
+  readonly clientMax: number
+  /** Clocks are at most this, so that no update can use up a client's clocks. */
+  readonly clockMax: number
+  /** How deep plain values and JSON may nest: Yjs reads and writes them recursively. */
+  readonly nestingMax: number
+}
+
+/** A client that writes a thousand times a second stays below 2^40 for 30 years. */
+export const updateLimits: UpdateLimits = {
+  clientMax: 2 ** 32,
+  clockMax: 2 ** 40,
+  nestingMax: 256,
+}
+
+export interface UpdateStructure {
+  /** Per client the runs of clocks that the update holds, ascending and apart: between two runs
+   * the update skips clocks. */
+  readonly structs: ReadonlyMap<number, readonly ClockRange[]>
+  readonly deletes: DeleteRanges
+  /** Per client what its structs need of other clients before they can be integrated, in the
+   * order of the structs: flat triples of the struct's clock, the other client, and the clock
+   * of that client that must be there. */
+  readonly needs: ReadonlyMap<number, readonly number[]>
+  /** Where the delete set starts in the bytes. */
+  readonly deleteSetOffset: number
+  /** Where the update ends in the bytes. What follows is not of the update, and is not read. */
+  readonly endOffset: number
+}
+
+const flagOrigin = 0x80
+const flagRightOrigin = 0x40
+const flagParentKey = 0x20
+const kindMask = 0x1f
+const kindGc = 0
+const kindSkip = 10
+
+/**
+ * Reads the structure of an update.
+ *
+ * @throws UPDATE_INVALID for bytes that are no update, or one that would harm a Yjs document
+ */
+export function readUpdateStructure(
+  update: Uint8Array,
+  limits: UpdateLimits = updateLimits,
+): UpdateStructure {
+  return new StructureReader(update, limits).read()
+}
+
+/** The update without its structs: what it deletes, byte for byte. */
+export function deletesOnly(update: Uint8Array, structure: UpdateStructure): Uint8Array {
+  const deleteSet = update.subarray(structure.deleteSetOffset, structure.endOffset)
+  const bytes = new Uint8Array(1 + deleteSet.length)
+  bytes.set(deleteSet, 1)
+  return bytes
+}
+
+const noNeeds: ReadonlyMap<number, readonly number[]> = new Map()
+const noDeletes: DeleteRanges = new Map()
+
+class StructureReader {
+  readonly #cursor: UpdateCursor
+  readonly #limits: UpdateLimits
+  readonly #structs = new Map<number, ClockRange[]>()
+  #needs: Map<number, number[]> | undefined
+
+  // The section being read: its client, the clock of its next struct, and what it needs.
+  #client = 0
+  #clock = 0
+  #sectionNeeds: number[] | undefined
+
+  constructor(update: Uint8Array, limits: UpdateLimits) {
+    this.#cursor = new UpdateCursor(update)
+    this.#limits = limits
+  }
+
+  read(): UpdateStructure {
+    // Number of structs, client, clock and one struct of two bytes.
+    for (let left = this.#cursor.count('clients', 5); left > 0; left--) this.#section()
+    const deleteSetOffset = this.#cursor.offset
+    const deletes = this.#deleteSet()
+    return {
+      structs: this.#structs,
+      deletes,
+      needs: this.#needs ?? noNeeds,
+      deleteSetOffset,
+      endOffset: this.#cursor.offset,
+    }
+  }
+
+  #section(): void {
+    const count = positive(this.#cursor, this.#cursor.count('structs', 2), 'a client section')
+    this.#client = this.#readClient()
+    this.#clock = this.#cursor.uint()
+    this.#sectionNeeds = undefined
+    if (this.#structs.has(this.#client)) {
+      throw this.#cursor.refusal(`client ${this.#client} has two sections`)
+    }
+    this.#structs.set(this.#client, this.#runs(count))
+  }
+
+  #runs(count: number): ClockRange[] {
+    const runs: ClockRange[] = []
+    let start = this.#clock
+    for (let left = count; left > 0; left--) {
+      const info = this.#cursor.byte()
+      const length = this.#struct(info)
+      if (info === kindSkip) {
+        if (this.#clock > start) runs.push({ clock: start, length: this.#clock - start })
+        start = this.#clock + length
+      }
+      this.#clock += length
+      if (this.#clock > this.#limits.clockMax) {
+        throw this.#cursor.refusal(`a clock is beyond ${this.#limits.clockMax}`)
+      }
+    }
+    if (this.#clock > start) runs.push({ clock: start, length: this.#clock - start })
+    if (runs.length === 0) throw this.#cursor.refusal('a client section only skips')
+    return runs
+  }
+
+  /** Passes over one struct; answers its length. */
+  #struct(info: number): number {
+    const kind = info & kindMask
+    if (kind !== kindGc && kind !== kindSkip) return this.#item(info)
+    // Some of Yjs's readers ignore flags on these, others do not.
+    if (info !== kind) throw this.#cursor.refusal('a gc or skip struct has flags')
+    return positive(this.#cursor, this.#cursor.uint(), 'a gc or skip struct')
+  }
+
+  #item(info: number): number {
+    if (info & flagOrigin) this.#need('left neighbour')
+    if (info & flagRightOrigin) this.#need('right neighbour')
+    if ((info & (flagOrigin | flagRightOrigin)) === 0) this.#parent(info)
+    return skipContent(this.#cursor, info & kindMask, this.#limits.nestingMax)
+  }
+
+  /** An item without neighbours names its parent: a root type, or the item that holds it. */
+  #parent(info: number): void {
+    const named = this.#cursor.uint()
+    if (named > 1) throw this.#cursor.refusal('a parent is neither a name nor an id')
+    if (named === 1) this.#cursor.text()
+    else this.#need('parent')
+    if (info & flagParentKey) this.#cursor.text()
+  }
+
+  /** Reads the id of a struct that the current one needs. */
+  #need(what: string): void {
+    const client = this.#readClient()
+    const clock = this.#cursor.uint()
+    if (client === this.#client) {
+      // Yjs looks it up without asking whether it is there.
+      if (clock >= this.#clock) {
+        throw this.#cursor.refusal(`the ${what} of a struct is not older than the struct`)
+      }
+      return
+    }
+    if (clock >= this.#limits.clockMax) {
+      throw this.#cursor.refusal(`a clock is beyond ${this.#limits.clockMax}`)
+    }
+    this.#sectionNeeds ??= this.#startNeeds()
+    const needs = this.#sectionNeeds
+    const last = needs.length - 3
+    // Long runs often need the same of the same client: what an earlier struct needs is there.
+    if (needs[last + 1] === client && (needs[last + 2] as number) >= clock) return
+    needs.push(this.#clock, client, clock)
+  }
+
+  #startNeeds(): number[] {
+    const needs: number[] = []
+    this.#needs ??= new Map()
+    this.#needs.set(this.#client, needs)
+    return needs
+  }
+
+  #deleteSet(): DeleteRanges {
+    const count = this.#cursor.count('deleting clients', 2)
+    if (count === 0) return noDeletes
+    const deletes = new Map<number, ClockRange[]>()
+    for (let left = count; left > 0; left--) {
+      const client = this.#readClient()
+      const ranges = deletes.get(client) ?? []
+      for (let more = this.#cursor.count('deletions', 2); more > 0; more--) {
+        ranges.push(this.#deletion())
+      }
+      if (ranges.length > 0) deletes.set(client, ranges)
+    }
+    for (const [client, ranges] of deletes) deletes.set(client, normalRanges(ranges))
+    return deletes
+  }
+
+  #deletion(): ClockRange {
+    const clock = this.#cursor.uint()
+    const length = positive(this.#cursor, this.#cursor.uint(), 'a deletion')
+    if (clock + length > this.#limits.clockMax) {
+      throw this.#cursor.refusal(`a clock is beyond ${this.#limits.clockMax}`)
+    }
+    return { clock, length }
+  }
+
+  #readClient(): number {
+    const client = this.#cursor.uint()
+    if (client >= this.#limits.clientMax) {
+      throw this.#cursor.refusal(`client ${client} is beyond the largest client id`)
+    }
+    return client
+  }
+}
