@@ -1,0 +1,27 @@
+/** Polling, only for states that announce themselves by no event. */
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface WaitOptions {
+  /** In milliseconds; default 5,000. */
+  timeout?: number
+  /** Between two looks, in milliseconds; default 10. */
+  interval?: number
+}
+
+/**
+ * Resolves once `predicate` says true.
+ *
+ * @throws an error that shows the predicate, when it has not within the timeout
+ */
+export async function waitUntil(
+  predicate: () => boolean | Promise<boolean>,
+  { timeout = 5_000, interval = 10 }: WaitOptions = {},
+): Promise<void> {
+  const deadline = performance.now() + timeout
+  while (!(await predicate())) {
+    if (performance.now() > deadline) {
+      throw new Error(`not true after ${timeout} ms: ${predicate.toString()}`)
+    }
+    await sleep(interval)
+  }
+}
