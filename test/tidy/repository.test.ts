@@ -1,0 +1,84 @@
+/** The repository as a whole: file sizes, nothing of one machine, and what the README owes. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { errorCodes } from '../../src/base/error.ts'
+import { inRepository } from '../support/repository.ts'
+import * as rules from './repository-rules.ts'
+import { filesUnder, folders, readSources } from './source-file.ts'
+
+const readme = readFileSync(inRepository('README.md'), 'utf8')
+const lockFile = readFileSync(inRepository('package-lock.json'), 'utf8')
+
+/** The files at the top, and all that the folders hold. */
+function committedFiles(): rules.TextFile[] {
+  const top = readdirSync(inRepository(), { withFileTypes: true })
+    .filter(entry => entry.isFile() && !entry.name.endsWith('.log'))
+    .map(entry => entry.name)
+  return [...top, ...['.ci', ...folders].flatMap(filesUnder)].map(path => ({
+    path,
+    text: readFileSync(inRepository(path), 'utf8'),
+  }))
+}
+
+describe('files', () => {
+  test('are short', () => {
+    expect(rules.lengthComplaints(readSources())).toEqual([])
+  })
+
+  test('that are long are told', () => {
+    const long = { path: 'src/long.ts', text: 'line\n'.repeat(rules.fileLinesMax + 1) }
+    const fitting = { path: 'src/fitting.ts', text: 'line\n'.repeat(rules.fileLinesMax) }
+    expect(rules.lengthComplaints([long, fitting])).toHaveLength(1)
+  })
+
+  test('name no place of one machine', () => {
+    expect(rules.machinePathComplaints(committedFiles())).toEqual([])
+  })
+
+  test('that name a place of one machine are told', () => {
+    const path = ['', 'home', 'alice', 'project'].join('/')
+    const bad = { path: 'src/a.ts', text: `open('${path}')` }
+    expect(rules.machinePathComplaints([bad])).toHaveLength(1)
+    const fine = { path: 'src/a.ts', text: "import '../work/queue.ts' // of simulations/work/all" }
+    expect(rules.machinePathComplaints([fine])).toEqual([])
+  })
+})
+
+describe('the lock file', () => {
+  test('binds no package to an address', () => {
+    expect(rules.lockFileComplaints(lockFile)).toEqual([])
+  })
+
+  test('that does is told', () => {
+    const packages = { 'node_modules/ws': { resolved: 'https://registry.example/ws.tgz' } }
+    expect(rules.lockFileComplaints(JSON.stringify({ packages }))).toHaveLength(1)
+  })
+})
+
+describe('the README', () => {
+  test('explains every error code', () => {
+    expect(rules.errorCodeComplaints(readme, Object.keys(errorCodes))).toEqual([])
+  })
+
+  test('that lacks an error code is told', () => {
+    const text = '### `CLOSED`\n\n| `KEY_INVALID` | what it means |\n\nSee `OPTION_INVALID`.'
+    expect(rules.errorCodeComplaints(text, ['CLOSED', 'KEY_INVALID', 'OPTION_INVALID'])).toEqual([
+      'OPTION_INVALID',
+    ])
+  })
+
+  test('begins with the commands that matter', () => {
+    expect(rules.firstCommandComplaints(readme)).toEqual([])
+  })
+
+  test('that begins otherwise is told', () => {
+    expect(rules.firstCommandComplaints('```sh\nnpm install\nnpm ci && npm test\n```\n')).toEqual([
+      "the README's first block lacks: npm ci && npm run demo",
+    ])
+  })
+
+  test('and the continuous integration agree on the test command', () => {
+    const script = readFileSync(inRepository('.ci', 'run'), 'utf8')
+    expect(script.split('\n')).toContain(rules.firstCommands[1])
+  })
+})
