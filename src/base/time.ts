@@ -33,3 +33,11 @@ export const systemTime: TimeSource = {
 export function sleep(time: TimeSource, milliseconds: number): Promise<void> {
   return new Promise(resolve => time.after(milliseconds, resolve))
 }
+
+/**
+ * Calls `callback` when this turn of the event loop has done all its reads (a microtask would run
+ * between two of them). For the sockets of Node alone, so it is no part of `TimeSource`.
+ */
+export function atEndOfTurn(callback: () => void): void {
+  setImmediate(callback)
+}

@@ -6,7 +6,10 @@
 /** What a link tells its owner. */
 export interface LinkHandlers {
   message(message: Uint8Array): void
-  /** The link is gone, whoever ended it; called exactly once, and nothing is called after it. */
+  /**
+   * The link is gone, whoever ended it; called exactly once, and nothing is called after it. The
+   * code is the other end's if both closed at once, and 1006 if the connection broke.
+   */
   close(code: number, reason: string): void
 }
 
@@ -14,16 +17,20 @@ export interface LinkHandlers {
 export interface Link {
   /**
    * Begins to deliver. Messages that came before it are kept and delivered first, after `start`
-   * has returned.
+   * has returned. Called once.
    */
   start(handlers: LinkHandlers): void
-  /** Sends one message; does nothing on a link that is closing or closed. */
+  /**
+   * Sends one message; does nothing on a link that is closing or closed. The bytes must not be
+   * changed afterwards.
+   */
   send(message: Uint8Array): void
   /** Bytes that were sent but have not left this process yet. */
   readonly bufferedBytes: number
   /**
-   * Ends the link after what was sent before; both ends get `close` with this code (1000, or 3000
-   * to 4999) and reason (at most 123 UTF-8 bytes). Closing twice does nothing.
+   * Ends the link after what was sent before; both ends get `close` with this code (one of
+   * `close-code.ts`) and reason (cut to 123 UTF-8 bytes). From now on no message is delivered
+   * here. Closing twice does nothing.
    */
   close(code: number, reason: string): void
 }

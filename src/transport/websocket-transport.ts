@@ -1,0 +1,127 @@
+/**
+ * The transport over WebSockets: those of `ws` in Node, the platform's own in browsers.
+ */
+import { StatemeshError } from '../base/error.ts'
+import { systemTime, type TimeSource } from '../base/time.ts'
+import type { DialOptions, Link, Transport } from './transport.ts'
+import type { Corkable } from './turn-cork.ts'
+import { type WebSocketLike, WebSocketLink } from './websocket-link.ts'
+
+export interface WebSocketTransportOptions {
+  /** The WebSocket subprotocol to ask for; the dial fails with a relay that does not speak it. */
+  subprotocol?: string
+  /** Headers of the upgrade request, for instance for a token. Browsers cannot send any. */
+  headers?: Readonly<Record<string, string>>
+  time?: TimeSource
+}
+
+/** A WebSocket that is being opened, and how to get rid of it. */
+interface Attempt {
+  readonly webSocket: WebSocketLike
+  /** The TCP socket, once it is open and where it can be had. */
+  socket(): Corkable | undefined
+  abort(): void
+}
+
+type Open = (url: string, options: WebSocketTransportOptions, dial: DialOptions) => Attempt
+
+/** Links to `ws:` and `wss:` addresses. */
+export function websocketTransport(options: WebSocketTransportOptions = {}): Transport {
+  return {
+    async dial(address, dial) {
+      const url = checkAddress(address)
+      const open = runsInNode() ? await openWithWs() : openNatively
+      return connect(() => open(url, options, dial), dial, options.time ?? systemTime)
+    },
+  }
+}
+
+function runsInNode(): boolean {
+  return typeof process !== 'undefined' && typeof process.versions?.node === 'string'
+}
+
+function checkAddress(address: string): string {
+  const url = URL.canParse(address) ? new URL(address) : undefined
+  if (url === undefined || !['ws:', 'wss:'].includes(url.protocol) || url.hash !== '') {
+    throw new StatemeshError('OPTION_INVALID', 'the address is not a ws: or wss: URL')
+  }
+  return address
+}
+
+async function openWithWs(): Promise<Open> {
+  // On demand: bundles for browsers must not load it.
+  const { WebSocket } = await import('ws')
+  return (url, { subprotocol, headers }, { messageBytesMax }) => {
+    const webSocket = new WebSocket(url, subprotocol === undefined ? [] : [subprotocol], {
+      ...(headers && { headers: { ...headers } }),
+      maxPayload: messageBytesMax,
+      perMessageDeflate: false,
+    })
+    let socket: Corkable | undefined
+    webSocket.on('upgrade', response => {
+      socket = response.socket
+    })
+    return {
+      webSocket: webSocket as WebSocketLike,
+      socket: () => socket,
+      abort: () => webSocket.terminate(),
+    }
+  }
+}
+
+const openNatively: Open = (url, { subprotocol, headers }) => {
+  if (headers !== undefined && Object.keys(headers).length > 0) {
+    throw new StatemeshError('OPTION_INVALID', 'a browser cannot send headers')
+  }
+  const webSocket = new WebSocket(url, subprotocol === undefined ? [] : [subprotocol])
+  return {
+    webSocket: webSocket as WebSocketLike,
+    socket: () => undefined,
+    abort: () => webSocket.close(),
+  }
+}
+
+function connect(start: () => Attempt, dial: DialOptions, time: TimeSource): Promise<Link> {
+  return new Promise((resolve, reject) => {
+    const attempt = begin(start)
+    const { webSocket } = attempt
+    // The first of open, error, close and the timeout settles the promise; later ones do nothing.
+    const fail = (why: string, cause?: unknown) => {
+      cancelTimeout()
+      reject(new StatemeshError('LINK_FAILED', why, { cause }))
+    }
+    const cancelTimeout = time.after(dial.timeoutMilliseconds, () => {
+      fail(`no connection within ${dial.timeoutMilliseconds} ms`)
+      attempt.abort()
+    })
+    webSocket.addEventListener('error', event => {
+      const cause = 'error' in event ? event.error : event
+      fail(cause instanceof Error ? cause.message : 'the connection was refused', cause)
+    })
+    webSocket.addEventListener('close', event => fail(`closed with ${event.code}`, event))
+    webSocket.addEventListener('open', () => {
+      cancelTimeout()
+      const { messageBytesMax } = dial
+      resolve(
+        new WebSocketLink(webSocket, {
+          side: 'dialled',
+          messageBytesMax,
+          socket: attempt.socket(),
+        }),
+      )
+    })
+  })
+}
+
+function begin(start: () => Attempt): Attempt {
+  try {
+    return start()
+  } catch (cause) {
+    if (cause instanceof StatemeshError) throw cause
+    throw new StatemeshError(
+      'OPTION_INVALID',
+      'the address, subprotocol or headers are malformed',
+      { cause },
+    )
+  }
+}
