@@ -9,6 +9,9 @@ import type { UpdateStructure } from './update-structure.ts'
 /** Per client the clock that it writes next. */
 export type StateVector = ReadonlyMap<number, number>
 
+/** A state to look clients up in: a state vector, or the store of a `Y.Doc` behind a `get`. */
+export type KnownState = Pick<StateVector, 'get'>
+
 /** `new`: it brings something and all of it can be integrated. `known`: it brings nothing.
  * `gap`: a part builds on something that is neither in the state nor in the update. */
 export type UpdateVerdict = 'new' | 'known' | 'gap'
@@ -23,7 +26,7 @@ export type UpdateVerdict = 'new' | 'known' | 'gap'
  */
 export function checkUpdate(
   structure: UpdateStructure,
-  state: StateVector,
+  state: KnownState,
   knownDeletes?: DeleteRangeSet,
 ): UpdateVerdict {
   let brings = false
@@ -57,7 +60,7 @@ function endOf(structure: UpdateStructure, client: number): number {
   return last === undefined ? 0 : last.clock + last.length
 }
 
-function deletesAreInReach(structure: UpdateStructure, state: StateVector): boolean {
+function deletesAreInReach(structure: UpdateStructure, state: KnownState): boolean {
   for (const [client, ranges] of structure.deletes as DeleteRanges) {
     const last = ranges[ranges.length - 1]
     if (last === undefined) continue
@@ -67,7 +70,7 @@ function deletesAreInReach(structure: UpdateStructure, state: StateVector): bool
   return true
 }
 
-function needsAreMet(structure: UpdateStructure, state: StateVector): boolean {
+function needsAreMet(structure: UpdateStructure, state: KnownState): boolean {
   let within = false
   for (const [client, needs] of structure.needs) {
     const known = state.get(client) ?? 0
@@ -95,10 +98,10 @@ interface Lane {
  * order) or has nothing left to give. Every step meets a need, so the time is linear in them.
  */
 class Integration {
-  readonly #state: StateVector
+  readonly #state: KnownState
   readonly #lanes = new Map<number, Lane>()
 
-  constructor(structure: UpdateStructure, state: StateVector) {
+  constructor(structure: UpdateStructure, state: KnownState) {
     this.#state = state
     for (const client of structure.structs.keys()) {
       const end = Math.max(endOf(structure, client), state.get(client) ?? 0)
