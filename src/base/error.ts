@@ -17,6 +17,12 @@ export const errorCodes = {
   // values
   VALUE_INVALID: { retryable: false },
   KEY_INVALID: { retryable: false },
+  // content of a document
+  ENTRY_INVALID: { retryable: false },
+  ENTRY_FORGED: { retryable: false },
+  ROOT_UNKNOWN: { retryable: false },
+  ROOT_MISMATCH: { retryable: false },
+  POLICY_FAILED: { retryable: false },
   // lifecycle
   CLOSED: { retryable: false },
   CLOCK_DRIFT: { retryable: false },
@@ -35,25 +41,31 @@ export const errorCodes = {
   LINK_FAILED: { retryable: true },
   RELAY_NOT_CONFIGURED: { retryable: false },
   RELAY_CLOSING: { retryable: true },
+  REFUSED: { retryable: false },
   FLUSH_TIMEOUT: { retryable: true },
   PORT_UNAVAILABLE: { retryable: true },
 } as const
 
 export type ErrorCode = keyof typeof errorCodes
 
+export interface StatemeshErrorOptions {
+  cause?: unknown
+  /** What the other end of a link said of its refusal; the code's own nature without it. */
+  retryable?: boolean
+}
+
 /** An error with a stable `code`. `cause` holds the underlying error where there is one. */
 export class StatemeshError extends Error {
   override readonly name = 'StatemeshError'
   readonly code: ErrorCode
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options)
-    this.code = code
-  }
-
   /** Whether the same call may succeed later without being changed. */
-  get retryable(): boolean {
-    return errorCodes[this.code].retryable
+  readonly retryable: boolean
+
+  constructor(code: ErrorCode, message: string, options: StatemeshErrorOptions = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = code
+    this.retryable = options.retryable ?? errorCodes[code].retryable
   }
 
   toJSON(): { code: ErrorCode; retryable: boolean; message: string } {

@@ -1,0 +1,176 @@
+/**
+ * The documents that a replica holds in memory: loaded when somebody asks, shared by all who do,
+ * unloaded some time after the last one gave them back.
+ */
+
+import { assert } from '../base/assert.ts'
+import { Emitter } from '../base/emitter.ts'
+import { StatemeshError } from '../base/error.ts'
+import type { CancelTimer, TimeSource } from '../base/time.ts'
+import type { DocumentName } from '../model/document-name.ts'
+import type { Incarnation } from '../storage/incarnation.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Journal } from './journal.ts'
+import { ReplicaDocument, type ReplicaDocumentOptions } from './replica-document.ts'
+
+export type DocumentSetEvents = {
+  loaded: ReplicaDocument
+  /** The document is no longer in memory; nothing may use it. */
+  unloaded: ReplicaDocument
+  /** A document is about to change locally. */
+  changing: ReplicaDocument
+  warning: StatemeshError
+}
+
+export interface DocumentSetOptions {
+  storage: Storage
+  journal: Journal
+  incarnation: Incarnation
+  time: TimeSource
+  /** How long an unused document stays in memory. */
+  idleMilliseconds: number
+}
+
+interface Slot {
+  readonly loading: Promise<ReplicaDocument>
+  document: ReplicaDocument | undefined
+  users: number
+  cancelUnload: CancelTimer | undefined
+}
+
+/** A loaded document, held until `release` is called. */
+export interface HeldDocument {
+  readonly document: ReplicaDocument
+  release(): void
+}
+
+export class DocumentSet {
+  readonly events: Emitter<DocumentSetEvents> = new Emitter()
+  readonly #options: DocumentSetOptions
+  readonly #slots = new Map<DocumentName, Slot>()
+  #closed = false
+
+  constructor(options: DocumentSetOptions) {
+    this.#options = options
+  }
+
+  /** The documents that are loaded. */
+  get loaded(): ReplicaDocument[] {
+    return [...this.#slots.values()].flatMap(({ document }) => document ?? [])
+  }
+
+  /**
+   * Holds a document, loading it first where it is not in memory.
+   *
+   * @throws STORAGE_UNAVAILABLE, STORAGE_CORRUPT, CLOSED
+   */
+  async hold(name: DocumentName): Promise<HeldDocument> {
+    if (this.#closed) throw new StatemeshError('CLOSED', 'the replica was closed')
+    const slot = this.#slots.get(name) ?? this.#load(name)
+    const release = this.#use(slot)
+    return { document: await slot.loading, release }
+  }
+
+  /**
+   * Holds a document that is loaded, at once, until the returned function is called (once; later
+   * calls do nothing).
+   */
+  retain(document: ReplicaDocument): () => void {
+    const slot = this.#slots.get(document.name)
+    assert(slot?.document === document, `${document.name} is not loaded`)
+    return this.#use(slot)
+  }
+
+  /** Gives all documents a new clientID: ours turned out to be in use elsewhere. */
+  renewClientID(): void {
+    this.#options.incarnation.renew()
+    for (const { doc } of this.loaded) doc.clientID = this.#options.incarnation.clientID
+  }
+
+  /** Unloads everything at once. The journal must be empty by then, or closed. */
+  close(): void {
+    this.#closed = true
+    for (const slot of this.#slots.values()) {
+      slot.cancelUnload?.()
+      slot.document?.destroy()
+    }
+    this.#slots.clear()
+  }
+
+  #use(slot: Slot): () => void {
+    slot.users += 1
+    slot.cancelUnload?.()
+    slot.cancelUnload = undefined
+    let released = false
+    return () => {
+      if (released) return
+      released = true
+      slot.users -= 1
+      if (slot.users === 0 && slot.document !== undefined) this.#unloadLater(slot, slot.document)
+    }
+  }
+
+  #load(name: DocumentName): Slot {
+    const slot: Slot = {
+      loading: this.#read(name).then(
+        document => {
+          slot.document = document
+          this.events.emit('loaded', document)
+          return document
+        },
+        error => {
+          this.#slots.delete(name) // the next one to ask tries again
+          throw error
+        },
+      ),
+      document: undefined,
+      users: 0,
+      cancelUnload: undefined,
+    }
+    this.#slots.set(name, slot)
+    return slot
+  }
+
+  async #read(name: DocumentName): Promise<ReplicaDocument> {
+    const { storage, journal, incarnation } = this.#options
+    const { updates, damaged } = await storage.load(name)
+    if (this.#closed) throw new StatemeshError('CLOSED', 'the replica was closed')
+    for (const { clock, reason } of damaged) {
+      const message = `${name}: stored update ${clock} is damaged and was set aside: ${reason}`
+      this.events.emit('warning', new StatemeshError('STORAGE_CORRUPT', message))
+    }
+    // What is lost may have been ours: never continue the clientID that wrote it.
+    if (damaged.length > 0) this.renewClientID()
+    const options: ReplicaDocumentOptions = {
+      name,
+      clientID: incarnation.clientID,
+      storage,
+      journal,
+      onClientIDTaken: () => this.renewClientID(),
+      onLocalChange: document => this.events.emit('changing', document),
+    }
+    try {
+      return new ReplicaDocument(
+        options,
+        updates.map(({ update }) => update),
+      )
+    } catch (cause) {
+      throw new StatemeshError('STORAGE_CORRUPT', `${name}: its stored updates do not apply`, {
+        cause,
+      })
+    }
+  }
+
+  #unloadLater(slot: Slot, document: ReplicaDocument): void {
+    const { time, idleMilliseconds } = this.#options
+    if (this.#closed) return
+    slot.cancelUnload = time.after(idleMilliseconds, () => {
+      slot.cancelUnload = undefined
+      // A load would not see what is not durable yet (S1 of the storage port).
+      if (!document.isDurable) return this.#unloadLater(slot, document)
+      this.#slots.delete(document.name)
+      document.destroy()
+      this.events.emit('unloaded', document)
+    })
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * One document of a replica: a `Y.Doc` whose every change goes into the journal, and which foreign
+ * updates reach only after their structure has been checked.
+ *
+ * D1. What the `Y.Doc` holds is either durable or in the journal, on its way there.
+ * D2. A foreign update that Yjs could not integrate whole is not applied at all.
+ * D3. Nothing foreign may continue our clientID: we take another one first.
+ */
+import * as Y from 'yjs'
+import { Emitter } from '../base/emitter.ts'
+import type { DocumentName } from '../model/document-name.ts'
+import { checkUpdate, type UpdateVerdict } from '../model/update-check.ts'
+import { readUpdateStructure, type UpdateStructure } from '../model/update-structure.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Journal, JournalPosition } from './journal.ts'
+
+/** Why an update was applied: it came from another replica, and goes back to nobody. */
+const foreign: unique symbol = Symbol('foreign')
+
+export type DocumentEvents = {
+  /** A change that was made on this replica, as a Yjs V1 update. */
+  local: Uint8Array
+}
+
+export interface ReplicaDocumentOptions {
+  name: DocumentName
+  clientID: number
+  storage: Storage
+  journal: Journal
+  /** Somebody else wrote with our clientID: the replica must take another one before we go on. */
+  onClientIDTaken(): void
+  /** Called before a local change is journalled. */
+  onLocalChange(document: ReplicaDocument): void
+}
+
+export class ReplicaDocument {
+  readonly name: DocumentName
+  readonly doc: Y.Doc
+  readonly events: Emitter<DocumentEvents> = new Emitter()
+  readonly #options: ReplicaDocumentOptions
+  #version = 0
+  #position: JournalPosition = 0
+
+  /** @param updates the document's log, in order */
+  constructor(options: ReplicaDocumentOptions, updates: readonly Uint8Array[]) {
+    this.#options = options
+    this.name = options.name
+    this.doc = new Y.Doc({ guid: options.name })
+    this.doc.clientID = options.clientID
+    // One transaction, so that the cost of ending one is paid once.
+    this.doc.transact(() => {
+      for (const update of updates) Y.applyUpdate(this.doc, update, foreign)
+    }, foreign)
+    this.doc.on('update', this.#record)
+  }
+
+  /** How many changes were made here since the document was loaded. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** The encoded state vector of what the document holds. */
+  stateVector(): Uint8Array {
+    return Y.encodeStateVector(this.doc)
+  }
+
+  /** What `stateVector` lacks, with all deletions. */
+  diff(stateVector?: Uint8Array): Uint8Array {
+    return Y.encodeStateAsUpdate(this.doc, stateVector)
+  }
+
+  /**
+   * Applies an update of another replica, if all of it can be integrated now.
+   *
+   * @returns `gap` when it builds on something that is missing here; nothing was applied
+   * @throws UPDATE_INVALID; nothing was applied
+   */
+  apply(update: Uint8Array): UpdateVerdict {
+    const structure = readUpdateStructure(update)
+    const { doc } = this
+    const verdict = checkUpdate(structure, { get: client => Y.getState(doc.store, client) })
+    if (verdict === 'new') {
+      if (this.#continues(structure, doc.clientID)) this.#options.onClientIDTaken()
+      this.#integrate(update)
+    }
+    return verdict
+  }
+
+  /**
+   * Resolves when everything that the document holds is durable on this replica.
+   *
+   * @throws STORAGE_UNAVAILABLE, CLOSED
+   */
+  durable(): Promise<void> {
+    return this.#options.journal.whenDurable(this.#position)
+  }
+
+  /** Whether everything that the document holds is durable on this replica. */
+  get isDurable(): boolean {
+    return this.#position <= this.#options.journal.durablePosition
+  }
+
+  destroy(): void {
+    this.doc.off('update', this.#record)
+    this.doc.destroy()
+  }
+
+  // Runs inside Yjs, which a throwing listener would wedge: nothing here may throw.
+  readonly #record = (update: Uint8Array, origin: unknown): void => {
+    const { storage, journal, onLocalChange } = this.#options
+    const local = origin !== foreign
+    if (local) onLocalChange(this)
+    this.#position = journal.push(() => storage.append(this.name, update))
+    if (!local) return
+    this.#version += 1
+    this.events.emit('local', update)
+  }
+
+  #integrate(update: Uint8Array): void {
+    try {
+      Y.applyUpdate(this.doc, update, foreign)
+    } catch (thrown) {
+      // The update was checked, and Yjs finishes a transaction whose observers throw: this is the
+      // error of somebody's observer. It goes where uncaught errors go, not to the sender.
+      queueMicrotask(() => {
+        throw thrown
+      })
+    }
+  }
+
+  #continues(structure: UpdateStructure, clientID: number): boolean {
+    const last = structure.structs.get(clientID)?.at(-1)
+    if (last === undefined) return false
+    return last.clock + last.length > Y.getState(this.doc.store, clientID)
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Keeps a link to one address: dials, and dials again after a pause that grows, until it is
+ * stopped or the other end says that dialling again is pointless.
+ */
+import { Backoff } from '../base/backoff.ts'
+import { StatemeshError, toStatemeshError } from '../base/error.ts'
+import type { RandomSource } from '../base/random.ts'
+import type { CancelTimer, TimeSource } from '../base/time.ts'
+import { closeCodes, mayDialAgain } from '../protocol/link-rules.ts'
+import type { Link, Transport } from '../transport/transport.ts'
+
+export type DiallerState =
+  | { kind: 'idle' }
+  | { kind: 'dialling' }
+  | { kind: 'linked' }
+  /** Waits for the next attempt. */
+  | { kind: 'waiting'; error: StatemeshError; cancel: CancelTimer }
+  /** Dialling again unchanged cannot help. */
+  | { kind: 'refused'; error: StatemeshError }
+  | { kind: 'stopped' }
+
+export interface DiallerOptions {
+  address: string
+  transport: Transport
+  time: TimeSource
+  random: RandomSource
+  messageBytesMax: number
+  /** A link is open; whoever takes it reports its end with `lost`. */
+  onLink(link: Link): void
+  onState(state: DiallerState): void
+}
+
+export class Dialler {
+  readonly #options: DiallerOptions
+  readonly #backoff: Backoff
+  #state: DiallerState = { kind: 'idle' }
+
+  constructor(options: DiallerOptions) {
+    this.#options = options
+    this.#backoff = new Backoff({
+      random: options.random,
+      millisecondsMin: 100,
+      millisecondsMax: 10_000,
+    })
+  }
+
+  get state(): DiallerState {
+    return this.#state
+  }
+
+  /** Begins, or begins again after `stop` or a refusal. */
+  start(): void {
+    const { kind } = this.#state
+    if (kind !== 'dialling' && kind !== 'linked') void this.#dial()
+  }
+
+  /** The link works: the next pause is a short one again. */
+  succeeded(): void {
+    this.#backoff.reset()
+  }
+
+  /** The link that `onLink` was given is gone. */
+  lost(code: number, reason: string): void {
+    if (this.#state.kind !== 'linked') return
+    const error = new StatemeshError('LINK_FAILED', `the link closed with ${code} ${reason}`.trim())
+    this.#failed(error, mayDialAgain(code))
+  }
+
+  stop(): void {
+    if (this.#state.kind === 'waiting') this.#state.cancel()
+    this.#become({ kind: 'stopped' })
+  }
+
+  async #dial(): Promise<void> {
+    const { transport, address, messageBytesMax } = this.#options
+    if (this.#state.kind === 'waiting') this.#state.cancel()
+    this.#become({ kind: 'dialling' })
+    const attempt = this.#state
+    try {
+      const link = await transport.dial(address, { messageBytesMax, timeoutMilliseconds: 10_000 })
+      // Stopped, or even started again, while this attempt was under way.
+      if (this.#state !== attempt) return link.close(closeCodes.normal, '')
+      this.#become({ kind: 'linked' })
+      this.#options.onLink(link)
+    } catch (thrown) {
+      const error = toStatemeshError(thrown, 'LINK_FAILED')
+      if (this.#state === attempt) this.#failed(error, error.retryable)
+    }
+  }
+
+  #failed(error: StatemeshError, again: boolean): void {
+    if (!again) return this.#become({ kind: 'refused', error })
+    const { time } = this.#options
+    const cancel = time.after(this.#backoff.next(), () => void this.#dial())
+    this.#become({ kind: 'waiting', error, cancel })
+  }
+
+  #become(state: DiallerState): void {
+    this.#state = state
+    this.#options.onState(state)
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * One link from this end: hello, keep-alive, credit, and the channels on it. Both ends of a link
+ * are equal; see PROTOCOL.md.
+ */
+
+import { concatBytes } from '../base/bytes.ts'
+import { StatemeshError, toStatemeshError } from '../base/error.ts'
+import type { CancelTimer, TimeSource } from '../base/time.ts'
+import type { ReplicaDocument } from '../document/replica-document.ts'
+import { decodeMessage, encodeFrame, type Frame, protocolVersion } from '../protocol/frame.ts'
+import { closeCodes, keepAlive } from '../protocol/link-rules.ts'
+import type { Link } from '../transport/transport.ts'
+import { type ChannelHandlers, type ChannelLink, DocumentChannel } from './document-channel.ts'
+
+type FrameOf<Type extends Frame['type']> = Extract<Frame, { type: Type }>
+
+export interface LinkSessionOptions {
+  link: Link
+  time: TimeSource
+  /** The id of this incarnation, for the hello. */
+  node: string
+  /** The longest message that we accept. */
+  messageBytesMax: number
+  /** The peer has said hello; channels may be opened. */
+  onReady(): void
+  /** The link is gone, and every channel on it has ended. */
+  onClose(code: number, reason: string): void
+}
+
+/** More than the fields before an update ever take: four numbers, a tag and a flag. */
+const frameHeadBytesMax = 64
+
+export class LinkSession implements ChannelLink {
+  readonly #options: LinkSessionOptions
+  #peer: FrameOf<'hello'> | undefined
+  #closed = false
+  // Frames of this turn, which leave as one message.
+  #outgoing: Uint8Array[] = []
+  #outgoingBytes = 0
+  #lastReceived: number
+  #lastSent: number
+  #cancelKeepAlive: CancelTimer | undefined
+  #pings = 0
+  #lastChannel = 0
+  readonly #channels = new Map<number, DocumentChannel>()
+  readonly #channelsByName = new Map<string, DocumentChannel>()
+  // By the peer's numbers; undefined for those that were open once.
+  readonly #peerChannels = new Map<number, DocumentChannel | undefined>()
+  // Updates under way without a durable ack, and the channels that wait for room.
+  #inFlightBytes = 0
+  readonly #blocked = new Set<DocumentChannel>()
+
+  constructor(options: LinkSessionOptions) {
+    this.#options = options
+    this.#lastReceived = this.#lastSent = options.time.monotonic()
+    options.link.start({
+      message: message => this.#receive(message),
+      close: (code, reason) => this.#ended(code, reason),
+    })
+    const { node, messageBytesMax } = options
+    this.send({ type: 'hello', version: protocolVersion, node, messageBytesMax, windowBytes: 0 })
+    this.#watch()
+  }
+
+  /** Begins to exchange a document. The peer must have said hello. */
+  openChannel(
+    document: ReplicaDocument,
+    generation: string,
+    handlers: ChannelHandlers,
+  ): DocumentChannel {
+    this.#lastChannel += 1
+    const channel = new DocumentChannel(document, this.#lastChannel, this, {
+      ...handlers,
+      refused: error => {
+        this.#forget(channel)
+        handlers.refused(error)
+      },
+    })
+    this.#channels.set(channel.number, channel)
+    this.#channelsByName.set(document.name, channel)
+    channel.open(generation)
+    return channel
+  }
+
+  closeChannel(channel: DocumentChannel): void {
+    channel.close()
+    this.#forget(channel)
+  }
+
+  /** Ends the link after what was sent. */
+  close(code: number, reason: string): void {
+    this.#flush()
+    this.#options.link.close(code, reason)
+  }
+
+  send(frame: Frame): void {
+    if (this.#closed) return
+    const bytes = encodeFrame(frame)
+    const bytesMax = this.#peer?.messageBytesMax ?? this.#options.messageBytesMax
+    if (this.#outgoingBytes + bytes.length > bytesMax) this.#flush()
+    if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush())
+    this.#outgoing.push(bytes)
+    this.#outgoingBytes += bytes.length
+  }
+
+  get updateBytesMax(): number {
+    return (this.#peer?.messageBytesMax ?? Number.POSITIVE_INFINITY) - frameHeadBytesMax
+  }
+
+  hasCredit(channel: DocumentChannel): boolean {
+    const window = this.#peer?.windowBytes ?? 0
+    const room = window === 0 || this.#inFlightBytes < window
+    if (!room) this.#blocked.add(channel)
+    return room
+  }
+
+  spendCredit(bytes: number): void {
+    this.#inFlightBytes += bytes
+  }
+
+  returnCredit(bytes: number): void {
+    this.#inFlightBytes -= bytes
+    const blocked = [...this.#blocked]
+    this.#blocked.clear()
+    for (const channel of blocked) channel.pump() // who finds no room is blocked again
+  }
+
+  #flush(): void {
+    if (this.#outgoing.length === 0) return
+    this.#options.link.send(concatBytes(this.#outgoing))
+    this.#outgoing = []
+    this.#outgoingBytes = 0
+    this.#lastSent = this.#options.time.monotonic()
+  }
+
+  #receive(message: Uint8Array): void {
+    if (this.#closed) return
+    this.#lastReceived = this.#options.time.monotonic()
+    try {
+      for (const frame of decodeMessage(message)) this.#handle(frame)
+    } catch (thrown) {
+      const { code, message } = toStatemeshError(thrown, 'FRAME_INVALID')
+      this.close(closeCodes.malformed, `${code}: ${message}`.slice(0, 120))
+    }
+  }
+
+  #handle(frame: Frame): void {
+    if (frame.type === 'hello') return this.#greet(frame)
+    if (this.#peer === undefined) throw new StatemeshError('FRAME_INVALID', 'no hello came first')
+    switch (frame.type) {
+      case 'ping':
+        return this.send({ type: 'pong', nonce: frame.nonce })
+      case 'pong':
+        return
+      case 'open':
+        return this.#peerOpened(frame)
+      case 'close':
+        return this.#peerClosed(frame)
+      case 'state':
+      case 'update':
+      case 'skip':
+        return this.#peerStreamed(frame)
+      case 'ack':
+        return this.#ours(frame.channel)?.acked(frame)
+      case 'nack':
+        return this.#ours(frame.channel)?.nacked(frame)
+      case 'resync':
+        return this.#ours(frame.channel)?.resync(frame)
+    }
+  }
+
+  #greet(hello: FrameOf<'hello'>): void {
+    if (this.#peer !== undefined) throw new StatemeshError('FRAME_INVALID', 'a second hello')
+    if (hello.version !== protocolVersion) {
+      return this.close(closeCodes.noCommonVersion, `version ${protocolVersion} is spoken here`)
+    }
+    this.#peer = hello
+    this.#options.onReady()
+  }
+
+  #peerOpened(frame: FrameOf<'open'>): void {
+    const channel = this.#channelsByName.get(frame.document)
+    this.#peerChannels.set(frame.channel, channel)
+    if (channel !== undefined) return channel.opened(frame)
+    this.#nackUnknown(frame.channel, 'the document is not open here')
+  }
+
+  #peerClosed(frame: FrameOf<'close'>): void {
+    const channel = this.#peerChannels.get(frame.channel)
+    channel?.refused(new StatemeshError('CHANNEL_UNKNOWN', 'the peer closed the document'))
+  }
+
+  #peerStreamed(frame: FrameOf<'state' | 'update' | 'skip'>): void {
+    const channel = this.#peerChannels.get(frame.channel)
+    if (channel !== undefined) return channel.stream(frame)
+    if (!this.#peerChannels.has(frame.channel)) this.#nackUnknown(frame.channel, 'never opened')
+  }
+
+  #nackUnknown(channel: number, message: string): void {
+    const code = 'CHANNEL_UNKNOWN'
+    this.send({ type: 'nack', channel, seq: 0, code, retryable: true, message })
+  }
+
+  /** The channel of ours that a frame answers; undefined if it has ended meanwhile. */
+  #ours(number: number): DocumentChannel | undefined {
+    if (number < 1 || number > this.#lastChannel) {
+      throw new StatemeshError('FRAME_INVALID', `channel ${number} was never opened`)
+    }
+    return this.#channels.get(number)
+  }
+
+  #forget(channel: DocumentChannel): void {
+    this.#channels.delete(channel.number)
+    this.#blocked.delete(channel)
+    const { name } = channel.document
+    if (this.#channelsByName.get(name) === channel) this.#channelsByName.delete(name)
+    if (channel.peerNumber !== undefined) this.#peerChannels.set(channel.peerNumber, undefined)
+  }
+
+  #watch(): void {
+    const { time, link } = this.#options
+    this.#cancelKeepAlive = time.after(keepAlive.checkMilliseconds, () => {
+      const now = time.monotonic()
+      if (now - this.#lastReceived >= keepAlive.deadMilliseconds) {
+        return link.close(closeCodes.silent, 'nothing was received for too long')
+      }
+      if (now - this.#lastSent >= keepAlive.idleMilliseconds) {
+        this.#pings += 1
+        this.send({ type: 'ping', nonce: this.#pings })
+      }
+      this.#watch()
+    })
+  }
+
+  #ended(code: number, reason: string): void {
+    this.#closed = true
+    this.#cancelKeepAlive?.()
+    for (const channel of this.#channels.values()) channel.end()
+    this.#options.onClose(code, reason)
+  }
+}

@@ -1,0 +1,283 @@
+/**
+ * Keeps a replica's documents in step with a relay: those that are loaded, and those that hold
+ * changes the relay does not have. Offline it only keeps account.
+ *
+ * R1. A document with a local change is in the outbox (the replica sees to that) until the relay
+ *     acked all of it as durable; it is back if the relay's store turns out to be another.
+ * R2. A loaded document in the outbox stays in memory while there is a session, so that it is sent
+ *     whole; offline it may be unloaded.
+ * R3. Every loaded document has a channel while there is a session, unless it was refused.
+ */
+
+import { Emitter } from '../base/emitter.ts'
+import { StatemeshError, toStatemeshError } from '../base/error.ts'
+import type { RandomSource } from '../base/random.ts'
+import type { TimeSource } from '../base/time.ts'
+import type { DocumentSet } from '../document/document-set.ts'
+import type { ReplicaDocument } from '../document/replica-document.ts'
+import type { DocumentName } from '../model/document-name.ts'
+import type { AckLevel } from '../protocol/frame.ts'
+import { closeCodes } from '../protocol/link-rules.ts'
+import type { Incarnation } from '../storage/incarnation.ts'
+import type { Link, Transport } from '../transport/transport.ts'
+import { Dialler, type DiallerState } from './dialler.ts'
+import { DocumentProgress } from './document-progress.ts'
+import { LinkSession } from './link-session.ts'
+import type { Outbox } from './outbox.ts'
+import { type Deadline, Waiters } from './waiters.ts'
+
+export type RelaySyncEvents = {
+  state: DiallerState
+  /** The relay refuses a document's changes; what is retryable is tried again by itself. */
+  rejected: { document: DocumentName; error: StatemeshError }
+}
+
+export interface RelaySyncOptions {
+  address: string
+  transport: Transport
+  time: TimeSource
+  random: RandomSource
+  incarnation: Incarnation
+  /** The id of this process's incarnation, for the hello. */
+  node: string
+  documents: DocumentSet
+  outbox: Outbox
+}
+
+/** The longest message that we accept: the state of a document of that size. */
+const messageBytesMax = 256 * 2 ** 20
+
+/** How long a document must be acked before the outbox forgets it: steady writers cost nothing. */
+const settleMilliseconds = 1_000
+
+/** How many documents of the outbox are loaded at a time, so that memory stays bounded. */
+const outboxLoadsMax = 16
+
+export class RelaySync {
+  readonly events: Emitter<RelaySyncEvents> = new Emitter()
+  readonly #options: RelaySyncOptions
+  readonly #dialler: Dialler
+  readonly #progress = new Map<DocumentName, DocumentProgress>()
+  readonly #waiters: Waiters
+  #session: LinkSession | undefined
+  #ready = false
+  readonly #stopListening: Array<() => void>
+
+  constructor(options: RelaySyncOptions) {
+    this.#options = options
+    const { address, transport, time, random, documents } = options
+    this.#waiters = new Waiters(time)
+    this.#dialler = new Dialler({
+      address,
+      transport,
+      time,
+      random,
+      messageBytesMax,
+      onLink: link => this.#linked(link),
+      onState: state => {
+        this.events.emit('state', state)
+        this.#waiters.evaluate()
+      },
+    })
+    this.#stopListening = [
+      documents.events.on('loaded', document => this.#loaded(document)),
+      documents.events.on('unloaded', document => this.#unloaded(document)),
+      documents.events.on('changing', ({ name }) => this.#hold(this.#progress.get(name))),
+    ]
+  }
+
+  get state(): DiallerState {
+    return this.#dialler.state
+  }
+
+  /** Dials, and keeps the link until `disconnect`. */
+  connect(): void {
+    this.#dialler.start()
+  }
+
+  /** Ends the link; the outbox keeps what is owed. */
+  disconnect(): void {
+    this.#dialler.stop()
+    this.#session?.close(closeCodes.normal, '')
+  }
+
+  /** Ends the link and every wait, for good. */
+  close(): void {
+    for (const stop of this.#stopListening) stop()
+    for (const progress of this.#progress.values()) {
+      if (this.#isSettled(progress)) this.#options.outbox.remove(progress.document.name)
+      progress.rest()
+    }
+    this.disconnect()
+    this.#waiters.rejectAll(new StatemeshError('CLOSED', 'the replica was closed'))
+  }
+
+  /**
+   * Resolves when everything that was written so far has reached a level at the relay.
+   *
+   * @throws FLUSH_TIMEOUT, CLOSED, LINK_FAILED when the relay refuses the link, and the relay's
+   * code when it refuses a document for good
+   */
+  flush(level: AckLevel, deadline: Deadline): Promise<void> {
+    const targets = new Map<DocumentName, number>()
+    for (const name of this.#options.outbox.names) {
+      targets.set(name, this.#progress.get(name)?.document.version ?? 0)
+    }
+    return this.#waiters.wait(deadline, () => {
+      for (const [name, version] of targets) {
+        const progress = this.#progress.get(name)
+        const done = progress?.has(level, version) || !this.#options.outbox.names.has(name)
+        if (done) targets.delete(name)
+        else this.#throwRefusal(progress)
+      }
+      return targets.size === 0
+    })
+  }
+
+  /**
+   * Resolves when the loaded documents hold all that the relay had when it was asked.
+   *
+   * @throws as `flush` does
+   */
+  synced(deadline: Deadline): Promise<void> {
+    return this.#waiters.wait(deadline, () => {
+      const behind = [...this.#progress.values()].filter(({ synced }) => !synced)
+      for (const progress of behind) this.#throwRefusal(progress)
+      return behind.length === 0 && this.#ready
+    })
+  }
+
+  #throwRefusal(progress: DocumentProgress | undefined): void {
+    if (progress?.refusal && !progress.refusal.retryable) throw progress.refusal
+    if (this.#dialler.state.kind === 'refused') throw this.#dialler.state.error
+  }
+
+  #linked(link: Link): void {
+    const { time, node } = this.#options
+    const session: LinkSession = new LinkSession({
+      link,
+      time,
+      node,
+      messageBytesMax,
+      onReady: () => {
+        this.#ready = true
+        for (const progress of this.#progress.values()) this.#openChannel(progress)
+        void this.#sendOutbox(session)
+      },
+      onClose: (code, reason) => {
+        this.#session = undefined
+        this.#ready = false
+        for (const progress of this.#progress.values()) {
+          progress.disconnected()
+          progress.rest()
+        }
+        this.#dialler.lost(code, reason)
+      },
+    })
+    this.#session = session
+  }
+
+  #loaded(document: ReplicaDocument): void {
+    const { outbox, random } = this.#options
+    const progress = new DocumentProgress(document, outbox.names.has(document.name), random)
+    this.#progress.set(document.name, progress)
+    this.#openChannel(progress)
+  }
+
+  #unloaded({ name }: ReplicaDocument): void {
+    const progress = this.#progress.get(name)
+    this.#progress.delete(name)
+    if (progress?.channel !== undefined) this.#session?.closeChannel(progress.channel)
+    progress?.rest()
+    this.#waiters.evaluate()
+  }
+
+  // R2
+  #hold(progress: DocumentProgress | undefined): void {
+    const { documents, outbox } = this.#options
+    if (!this.#ready || !progress || !outbox.names.has(progress.document.name)) return
+    progress.release ??= documents.retain(progress.document)
+  }
+
+  // R3
+  #openChannel(progress: DocumentProgress): void {
+    const session = this.#session
+    if (session === undefined || !this.#ready || progress.channel !== undefined) return
+    progress.cancelRetry?.()
+    this.#hold(progress)
+    const { incarnation, outbox } = this.#options
+    progress.channel = session.openChannel(progress.document, incarnation.generation, {
+      acked: (level, version) => {
+        progress.acked(level, version)
+        progress.refusal = undefined
+        this.#settleLater(progress)
+        this.#waiters.evaluate()
+      },
+      synced: () => {
+        progress.synced = true
+        progress.refusal = undefined
+        progress.backoff.reset()
+        this.#dialler.succeeded()
+        this.#waiters.evaluate()
+      },
+      generation: generation => {
+        if (!progress.generation(generation)) return
+        outbox.add(progress.document.name) // R1
+        this.#hold(progress)
+      },
+      refused: error => this.#refused(progress, error),
+    })
+  }
+
+  #refused(progress: DocumentProgress, error: StatemeshError): void {
+    progress.disconnected()
+    progress.refusal = error
+    if (error.retryable) {
+      progress.cancelRetry = this.#options.time.after(progress.backoff.next(), () =>
+        this.#openChannel(progress),
+      )
+    }
+    this.events.emit('rejected', { document: progress.document.name, error })
+    this.#waiters.evaluate()
+  }
+
+  #isSettled(progress: DocumentProgress): boolean {
+    return progress.has('durable', progress.document.version)
+  }
+
+  #settleLater(progress: DocumentProgress): void {
+    if (progress.cancelSettle !== undefined || !this.#isSettled(progress)) return
+    progress.cancelSettle = this.#options.time.after(settleMilliseconds, () => {
+      progress.cancelSettle = undefined
+      if (!this.#isSettled(progress)) return
+      this.#options.outbox.remove(progress.document.name)
+      progress.rest()
+      this.#waiters.evaluate()
+    })
+  }
+
+  // Loads what was left unsent, a few at a time; each goes again once it has been acked.
+  async #sendOutbox(session: LinkSession): Promise<void> {
+    const { documents, outbox } = this.#options
+    const isRoom = () => this.#session !== session || this.#held() < outboxLoadsMax
+    for (const document of [...outbox.names]) {
+      if (this.#progress.has(document)) continue
+      try {
+        await this.#waiters.wait({}, isRoom)
+        if (this.#session !== session) return
+        const { release } = await documents.hold(document)
+        release() // R2 holds it as long as it is owed
+      } catch (thrown) {
+        const error = toStatemeshError(thrown, 'STORAGE_UNAVAILABLE')
+        if (error.code === 'CLOSED') return
+        this.events.emit('rejected', { document, error })
+      }
+    }
+  }
+
+  #held(): number {
+    let held = 0
+    for (const progress of this.#progress.values()) if (progress.release !== undefined) held += 1
+    return held
+  }
+}

@@ -1,0 +1,76 @@
+/** Promises that wait for conditions: whoever changes something calls `evaluate`. */
+import { StatemeshError, toStatemeshError } from '../base/error.ts'
+import type { CancelTimer, TimeSource } from '../base/time.ts'
+
+export interface Deadline {
+  /** Give up with FLUSH_TIMEOUT after so long; without it, wait for as long as it takes. */
+  timeoutMilliseconds?: number | undefined
+  /** Give up with the signal's reason as soon as it aborts. */
+  signal?: AbortSignal | undefined
+}
+
+interface Waiter {
+  /** Whether the wait is over; it may throw, which ends the wait with that error. */
+  condition(): boolean
+  resolve(): void
+  reject(error: unknown): void
+}
+
+export class Waiters {
+  readonly #time: TimeSource
+  readonly #waiters = new Set<Waiter>()
+
+  constructor(time: TimeSource) {
+    this.#time = time
+  }
+
+  /**
+   * Resolves as soon as `condition` holds, now or at an `evaluate`.
+   *
+   * @throws FLUSH_TIMEOUT, what `condition` throws, the reason of the signal
+   */
+  wait({ timeoutMilliseconds, signal }: Deadline, condition: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let cancelTimer: CancelTimer | undefined
+      const end = (settle: () => void) => {
+        this.#waiters.delete(waiter)
+        cancelTimer?.()
+        signal?.removeEventListener('abort', aborted)
+        settle()
+      }
+      const waiter: Waiter = {
+        condition,
+        resolve: () => end(resolve),
+        reject: error => end(() => reject(error)),
+      }
+      const aborted = () => waiter.reject(signal?.reason)
+      this.#waiters.add(waiter)
+      if (signal?.aborted) return aborted()
+      signal?.addEventListener('abort', aborted)
+      if (timeoutMilliseconds !== undefined) {
+        cancelTimer = this.#time.after(timeoutMilliseconds, () =>
+          waiter.reject(
+            new StatemeshError('FLUSH_TIMEOUT', `not within ${timeoutMilliseconds} ms`),
+          ),
+        )
+      }
+      evaluate(waiter)
+    })
+  }
+
+  evaluate(): void {
+    for (const waiter of [...this.#waiters]) evaluate(waiter)
+  }
+
+  rejectAll(error: StatemeshError): void {
+    for (const waiter of [...this.#waiters]) waiter.reject(error)
+  }
+}
+
+function evaluate(waiter: Waiter): void {
+  try {
+    if (waiter.condition()) waiter.resolve()
+  } catch (thrown) {
+    waiter.reject(toStatemeshError(thrown, 'CLOSED'))
+  }
+}
