@@ -24,14 +24,24 @@ export function machinePathComplaints(files: readonly TextFile[]): string[] {
   )
 }
 
-/** Packages that the lock file binds to one registry's address. */
+interface LockedPackage {
+  readonly resolved?: string
+  readonly dependencies?: { readonly [name: string]: string }
+  readonly optionalDependencies?: { readonly [name: string]: string }
+}
+
+/**
+ * Packages that the lock file binds to one registry's address, and ones that it lacks: `npm ci`
+ * refuses a lock file without the entries of other platforms, though `npm install` may write it.
+ */
 export function lockFileComplaints(lockFile: string): string[] {
-  const { packages } = JSON.parse(lockFile) as {
-    packages: { [path: string]: { resolved?: string } }
-  }
-  return Object.entries(packages)
-    .filter(([, { resolved }]) => resolved?.startsWith('http'))
-    .map(([path, { resolved }]) => `${path}: ${resolved}`)
+  const { packages } = JSON.parse(lockFile) as { packages: { [path: string]: LockedPackage } }
+  const locked = new Set(Object.keys(packages).map(path => path.replace(/^.*node_modules\//, '')))
+  return Object.entries(packages).flatMap(([path, entry]) => {
+    const needed = Object.keys({ ...entry.dependencies, ...entry.optionalDependencies })
+    const lacking = needed.filter(name => !locked.has(name)).map(name => `${path}: lacks ${name}`)
+    return entry.resolved?.startsWith('http') ? [`${path}: ${entry.resolved}`, ...lacking] : lacking
+  })
 }
 
 /** Error codes that have neither a table row nor a heading of their own. */

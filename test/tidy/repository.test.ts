@@ -45,13 +45,22 @@ describe('files', () => {
 })
 
 describe('the lock file', () => {
-  test('binds no package to an address', () => {
+  test('is complete and binds no package to an address', () => {
     expect(rules.lockFileComplaints(lockFile)).toEqual([])
   })
 
-  test('that does is told', () => {
-    const packages = { 'node_modules/ws': { resolved: 'https://registry.example/ws.tgz' } }
-    expect(rules.lockFileComplaints(JSON.stringify({ packages }))).toHaveLength(1)
+  test('that does or is not is told', () => {
+    const packages = {
+      'node_modules/ws': { resolved: 'https://registry.example/ws.tgz' },
+      'node_modules/@a/tool': {
+        optionalDependencies: { '@a/tool-linux': '1', '@a/tool-mac': '1' },
+      },
+      'node_modules/b/node_modules/@a/tool-linux': {},
+    }
+    expect(rules.lockFileComplaints(JSON.stringify({ packages }))).toEqual([
+      'node_modules/ws: https://registry.example/ws.tgz',
+      'node_modules/@a/tool: lacks @a/tool-mac',
+    ])
   })
 })
 
