@@ -5,6 +5,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 import { groupNames, loadGroup } from './group.ts'
 
 const listFlag = '--list'
@@ -38,7 +39,7 @@ async function runAll(groups: readonly string[]): Promise<number> {
 }
 
 async function runApart(group: string): Promise<boolean> {
-  const script = new URL('./run-group.js', import.meta.url).pathname
+  const script = fileURLToPath(new URL('./run-group.js', import.meta.url))
   const child = spawn(process.execPath, [...process.execArgv, script, group], {
     stdio: ['ignore', 'inherit', 'inherit'],
   })
