@@ -9,7 +9,7 @@ import { StatemeshError } from '../base/error.ts'
 import type { CancelTimer, TimeSource } from '../base/time.ts'
 import type { DocumentName } from '../model/document-name.ts'
 import type { Incarnation } from '../storage/incarnation.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { DamagedRecord, Storage } from '../storage/storage.ts'
 import type { Journal } from './journal.ts'
 import { ReplicaDocument, type ReplicaDocumentOptions } from './replica-document.ts'
 
@@ -87,6 +87,16 @@ export class DocumentSet {
     for (const { doc } of this.loaded) doc.clientID = this.#options.incarnation.clientID
   }
 
+  /** Reports records that the storage has set aside. */
+  damaged(records: readonly DamagedRecord[]): void {
+    for (const { document, clock, reason } of records) {
+      const message = `${document}: stored update ${clock} is damaged and was set aside: ${reason}`
+      this.events.emit('warning', new StatemeshError('STORAGE_CORRUPT', message))
+    }
+    // What is lost may have been ours: never continue the clientID that wrote it.
+    if (records.length > 0) this.renewClientID()
+  }
+
   /** Unloads everything at once. The journal must be empty by then, or closed. */
   close(): void {
     this.#closed = true
@@ -135,12 +145,7 @@ export class DocumentSet {
     const { storage, journal, incarnation } = this.#options
     const { updates, damaged } = await storage.load(name)
     if (this.#closed) throw new StatemeshError('CLOSED', 'the replica was closed')
-    for (const { clock, reason } of damaged) {
-      const message = `${name}: stored update ${clock} is damaged and was set aside: ${reason}`
-      this.events.emit('warning', new StatemeshError('STORAGE_CORRUPT', message))
-    }
-    // What is lost may have been ours: never continue the clientID that wrote it.
-    if (damaged.length > 0) this.renewClientID()
+    this.damaged(damaged)
     const options: ReplicaDocumentOptions = {
       name,
       clientID: incarnation.clientID,

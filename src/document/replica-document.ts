@@ -46,11 +46,12 @@ export class ReplicaDocument {
     this.#options = options
     this.name = options.name
     this.doc = new Y.Doc({ guid: options.name })
-    this.doc.clientID = options.clientID
     // One transaction, so that the cost of ending one is paid once.
     this.doc.transact(() => {
       for (const update of updates) Y.applyUpdate(this.doc, update, foreign)
     }, foreign)
+    // Only now: Yjs takes a clientID away from a document that loads updates of it.
+    this.doc.clientID = options.clientID
     this.doc.on('update', this.#record)
   }
 

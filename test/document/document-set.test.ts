@@ -1,0 +1,216 @@
+import { describe, expect, it } from 'vitest'
+import * as Y from 'yjs'
+import { StatemeshError } from '../../src/base/error.ts'
+import { seededRandom } from '../../src/base/random.ts'
+import { DocumentSet } from '../../src/document/document-set.ts'
+import { Journal } from '../../src/document/journal.ts'
+import { parseDocumentName } from '../../src/model/document-name.ts'
+import { openIncarnation } from '../../src/storage/incarnation.ts'
+import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
+import type { Storage } from '../../src/storage/storage.ts'
+import { gatedStorage } from '../support/gated-storage.ts'
+import { manualTime } from '../support/manual-time.ts'
+
+const name = parseDocumentName('room:r1/notes')
+let seed = 0
+
+async function openSet(storage: Storage = createMemoryStorage()) {
+  const time = manualTime()
+  const random = seededRandom(++seed)
+  const warnings: StatemeshError[] = []
+  const onError = (error: StatemeshError) => warnings.push(error)
+  const journal = new Journal({ time, random, onError })
+  const incarnation = await openIncarnation(storage, random)
+  const documents = new DocumentSet({
+    storage,
+    journal,
+    incarnation,
+    time,
+    idleMilliseconds: 1_000,
+  })
+  documents.events.on('warning', warning => warnings.push(warning))
+  const end = async () => {
+    await journal.whenDurable()
+    await incarnation.end()
+    documents.close()
+  }
+  return { documents, journal, incarnation, time, warnings, storage, end }
+}
+
+/** What another replica with this clientID would send after these writes to the root `m`. */
+function updateOf(clientID: number, ...keys: string[]): Uint8Array {
+  const doc = new Y.Doc()
+  doc.clientID = clientID
+  for (const key of keys) doc.getMap('m').set(key, key)
+  return Y.encodeStateAsUpdate(doc)
+}
+
+describe('a document set', () => {
+  it('shares one document among all who hold it', async () => {
+    const { documents } = await openSet()
+    const [a, b] = await Promise.all([documents.hold(name), documents.hold(name)])
+    expect(a.document).toBe(b.document)
+  })
+
+  it('stores every change and loads it again', async () => {
+    const first = await openSet()
+    const { document } = await first.documents.hold(name)
+    document.doc.getMap('m').set('k', 1)
+    document.doc.getText('t').insert(0, 'hello')
+    await document.durable()
+    expect(document.isDurable).toBe(true)
+    await first.end()
+    const second = await openSet(first.storage)
+    const { doc } = (await second.documents.hold(name)).document
+    expect(doc.getMap('m').toJSON()).toEqual({ k: 1 })
+    expect(doc.getText('t').toString()).toBe('hello')
+  })
+
+  it('unloads a document some time after the last holder gave it back', async () => {
+    const { documents, time } = await openSet()
+    const unloaded: string[] = []
+    documents.events.on('unloaded', ({ name }) => unloaded.push(name))
+    const a = await documents.hold(name)
+    const b = await documents.hold(name)
+    a.release()
+    a.release()
+    time.advance(5_000)
+    expect(unloaded).toEqual([])
+    b.release()
+    time.advance(500)
+    const c = await documents.hold(name)
+    time.advance(5_000)
+    expect(unloaded).toEqual([])
+    c.release()
+    time.advance(1_000)
+    expect(unloaded).toEqual([name])
+    expect(documents.loaded).toEqual([])
+  })
+
+  it('keeps a document in memory until its changes are durable', async () => {
+    const gated = gatedStorage(createMemoryStorage())
+    const { documents, time } = await openSet(gated)
+    const { document, release } = await documents.hold(name)
+    gated.hold()
+    document.doc.getMap('m').set('k', 1)
+    release()
+    time.advance(10_000)
+    expect(documents.loaded).toEqual([document])
+    gated.release()
+    await document.durable()
+    time.advance(1_000)
+    expect(documents.loaded).toEqual([])
+  })
+
+  it('stores what the disk refused as soon as it takes writes again', async () => {
+    const gated = gatedStorage(createMemoryStorage())
+    const { documents, time, warnings } = await openSet(gated)
+    const { document } = await documents.hold(name)
+    gated.refuse()
+    document.doc.getMap('m').set('k', 1)
+    await expect(document.durable()).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    expect(warnings.map(({ code }) => code)).toEqual(['STORAGE_UNAVAILABLE'])
+    gated.accept()
+    const durable = document.durable()
+    await time.advanceAsync(10_000)
+    await durable
+    expect((await gated.load(name)).updates).toHaveLength(1)
+  })
+
+  it('applies nothing of an update that builds on something missing', async () => {
+    const { documents } = await openSet()
+    const { document } = await documents.hold(name)
+    const doc = new Y.Doc()
+    const updates: Uint8Array[] = []
+    doc.on('update', update => updates.push(update))
+    doc.getMap('m').set('a', 1)
+    doc.getMap('m').set('b', 2)
+    const [first, second] = updates as [Uint8Array, Uint8Array]
+    expect(document.apply(second)).toBe('gap')
+    expect(document.doc.store.pendingStructs).toBeNull()
+    expect(document.apply(first)).toBe('new')
+    expect(document.apply(second)).toBe('new')
+    expect(document.apply(second)).toBe('known')
+    expect(document.doc.getMap('m').toJSON()).toEqual({ a: 1, b: 2 })
+  })
+
+  it('refuses a malformed update with UPDATE_INVALID and stays usable', async () => {
+    const { documents } = await openSet()
+    const { document } = await documents.hold(name)
+    expect(() => document.apply(Uint8Array.of(1, 2, 3))).toThrow(StatemeshError)
+    document.doc.getMap('m').set('k', 1)
+    await document.durable()
+  })
+
+  it('journals a foreign update whose observer throws, and lets the error surface', async () => {
+    const { documents, storage } = await openSet()
+    const { document } = await documents.hold(name)
+    const surfaced: unknown[] = []
+    const listeners = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException')
+    process.once('uncaughtException', error => surfaced.push(error))
+    document.doc.getMap('m').observe(() => {
+      throw new Error('observer')
+    })
+    expect(document.apply(updateOf(7, 'a'))).toBe('new')
+    await document.durable()
+    await new Promise(resolve => setImmediate(resolve))
+    for (const listener of listeners) process.on('uncaughtException', listener)
+    expect(surfaced).toMatchObject([{ message: 'observer' }])
+    expect((await storage.load(name)).updates).toHaveLength(1)
+  })
+})
+
+describe('the clientID of a replica', () => {
+  it('is one for all documents, and comes back after a clean end', async () => {
+    const first = await openSet()
+    const a = await first.documents.hold(name)
+    const b = await first.documents.hold(parseDocumentName('global/config'))
+    expect(a.document.doc.clientID).toBe(b.document.doc.clientID)
+    a.document.doc.getMap('m').set('k', 1)
+    await first.end()
+    const second = await openSet(first.storage)
+    const { doc } = (await second.documents.hold(name)).document
+    expect(doc.clientID).toBe(first.incarnation.clientID)
+    doc.getMap('m').set('k', 2)
+    expect(doc.store.clients.size).toBe(1)
+    expect(second.incarnation.clientID).toBe(first.incarnation.clientID)
+    expect(second.incarnation.generation).toBe(first.incarnation.generation)
+  })
+
+  it('is another one after an unclean end', async () => {
+    const first = await openSet()
+    const second = await openSet(first.storage)
+    expect(second.incarnation.clientID).not.toBe(first.incarnation.clientID)
+    expect(second.incarnation.generation).not.toBe(first.incarnation.generation)
+  })
+
+  it('is given up before a foreign update continues it', async () => {
+    const { documents, incarnation } = await openSet()
+    const { document } = await documents.hold(name)
+    const other = (await documents.hold(parseDocumentName('global/config'))).document
+    const taken = incarnation.clientID
+    document.apply(updateOf(taken, 'a', 'b'))
+    expect(document.doc.clientID).not.toBe(taken)
+    expect(other.doc.clientID).toBe(document.doc.clientID)
+    document.doc.getMap('m').set('mine', 1)
+    expect(document.doc.getMap('m').size).toBe(3)
+    expect(Y.getState(document.doc.store, taken)).toBe(2)
+  })
+
+  it('is given up when stored updates turn out to be damaged', async () => {
+    const inner = createMemoryStorage()
+    const storage: Storage = {
+      ...gatedStorage(inner),
+      load: async document => ({
+        updates: [],
+        damaged: [{ document, clock: 3, reason: 'checksum' }],
+      }),
+    }
+    const { documents, incarnation, warnings } = await openSet(storage)
+    const before = incarnation.clientID
+    const { document } = await documents.hold(name)
+    expect(document.doc.clientID).not.toBe(before)
+    expect(warnings.map(({ code }) => code)).toEqual(['STORAGE_CORRUPT'])
+  })
+})
