@@ -38,22 +38,25 @@ export interface Storage {
   /**
    * The log of a document, with every append whose promise has resolved.
    *
-   * @throws STORAGE_UNAVAILABLE, CLOSED
+   * @throws STORAGE_CORRUPT (not even a part of it can be read), STORAGE_UNAVAILABLE, CLOSED
    */
   load(document: string): Promise<StoredDocument>
 
   /**
-   * Appends one update to a document's log and resolves with its clock once it is durable.
+   * Appends one update to a document's log and resolves with its clock once it is durable. The
+   * bytes must not change until then.
    *
-   * @throws STORAGE_UNAVAILABLE (the disk failed, nothing was stored), CLOSED
+   * @throws STORAGE_UNAVAILABLE (the disk failed: the update is not in the log, or, where the fsync
+   * itself failed, may be), STORAGE_CORRUPT, CLOSED
    */
   append(document: string, update: Uint8Array): Promise<number>
 
   /**
    * Replaces the updates up to and including `through` by one that says the same, atomically;
-   * later ones stay as they are.
+   * later ones stay as they are. Where no update has the clock `through` any more, because the
+   * document was removed or replaced further, it does nothing.
    *
-   * @throws STORAGE_UNAVAILABLE, CLOSED
+   * @throws UPDATE_INVALID, STORAGE_CORRUPT, STORAGE_UNAVAILABLE, CLOSED
    */
   replace(document: string, through: number, update: Uint8Array): Promise<void>
 
@@ -63,7 +66,7 @@ export interface Storage {
   /** The names of the documents that are stored. */
   documents(): Promise<readonly string[]>
 
-  /** The records whose keys begin with `prefix`, by key, in the order of their keys. */
+  /** The records whose keys begin with `prefix`, by key, in the order of their keys' UTF-8. */
   records(prefix: string): Promise<ReadonlyMap<string, Uint8Array>>
 
   /** Writes a record, or removes it where `value` is undefined; durable when it resolves. */

@@ -1,0 +1,56 @@
+/**
+ * An update as a value in LevelDB: its bytes, then a seal of five bytes, a mark and the CRC-32C of
+ * the key and the update. LevelDB does not check what it reads from its tables, and a flipped bit
+ * inside a string makes another well-formed update, so only a sum of our own finds it. Having the
+ * key in the sum also finds an update that turns up in the wrong place.
+ *
+ * Yjs stops reading at the end of the delete set, so stock y-leveldb reads sealed values as they
+ * are. Values without a seal, which stock y-leveldb wrote, get the structural check instead.
+ */
+import { StatemeshError, toStatemeshError } from '../base/error.ts'
+import { readUpdateStructure } from '../model/update-structure.ts'
+import { crc32c } from './crc32c.ts'
+
+const mark = 0xd5
+const sealBytes = 5
+
+/** @param keySum the CRC-32C of the value's key */
+export function sealUpdate(update: Uint8Array, keySum: number): Uint8Array {
+  const sealed = new Uint8Array(update.length + sealBytes)
+  sealed.set(update)
+  const sum = crc32c(update, keySum)
+  const at = update.length
+  sealed[at] = mark
+  sealed[at + 1] = sum >>> 24
+  sealed[at + 2] = sum >>> 16
+  sealed[at + 3] = sum >>> 8
+  sealed[at + 4] = sum
+  return sealed
+}
+
+/**
+ * The update in a value; an error (not thrown) where it is not what was written.
+ *
+ * @param keySum the CRC-32C of the value's key
+ */
+export function unsealUpdate(value: Uint8Array, keySum: number): Uint8Array | StatemeshError {
+  const at = value.length - sealBytes
+  if (at >= 0 && value[at] === mark) {
+    // LevelDB hands out Buffers, whose `slice` shares memory; users get plain arrays.
+    const update = new Uint8Array(value.buffer, value.byteOffset, at)
+    const sum = new DataView(value.buffer, value.byteOffset, value.length).getUint32(at + 1)
+    if (crc32c(update, keySum) === sum) return update
+  }
+  return checkUnsealed(value)
+}
+
+function checkUnsealed(value: Uint8Array): Uint8Array | StatemeshError {
+  try {
+    const { endOffset } = readUpdateStructure(value)
+    // Something follows: a seal that broke together with its mark, or what damage left of one.
+    if (endOffset !== value.length) throw new StatemeshError('UPDATE_INVALID', 'its seal is broken')
+    return new Uint8Array(value.buffer, value.byteOffset, value.length)
+  } catch (thrown) {
+    return toStatemeshError(thrown, 'UPDATE_INVALID')
+  }
+}
