@@ -1,0 +1,72 @@
+/** The bytes of every frame of a statemesh link, written out by hand from `PROTOCOL.md`. */
+import type { Frame } from '../../src/protocol/frame.ts'
+
+export interface GoldenFrame {
+  readonly frame: Frame
+  readonly hex: string
+}
+
+const bytes = (...values: number[]) => Uint8Array.from(values)
+
+export const goldenFrames: readonly GoldenFrame[] = [
+  {
+    frame: { type: 'hello', version: 1, node: 'n1', messageBytesMax: 1_048_576, windowBytes: 0 },
+    hex: '09 00 01 02 6e31 808040 00',
+  },
+  {
+    frame: { type: 'hello', version: 1, node: '', messageBytesMax: 127, windowBytes: 128 },
+    hex: '06 00 01 00 7f 8001',
+  },
+  {
+    frame: {
+      type: 'open',
+      channel: 1,
+      document: 'room:ü/users',
+      generation: 'g',
+      stateVector: bytes(1, 2, 3),
+    },
+    hex: '15 01 01 0d 726f6f6d3ac3bc2f7573657273 01 67 010203',
+  },
+  {
+    frame: { type: 'open', channel: 300, document: 'd', generation: '', stateVector: bytes() },
+    hex: '06 01 ac02 01 64 00',
+  },
+  {
+    frame: { type: 'state', channel: 1, seq: 5, last: true, update: bytes(0, 0) },
+    hex: '06 02 01 05 01 0000',
+  },
+  {
+    frame: { type: 'state', channel: 1, seq: 4, last: false, update: bytes(255) },
+    hex: '05 02 01 04 00 ff',
+  },
+  {
+    frame: { type: 'update', channel: 2, seq: 128, update: bytes(9, 8, 7) },
+    hex: '07 03 02 8001 090807',
+  },
+  {
+    frame: { type: 'update', channel: 2, seq: Number.MAX_SAFE_INTEGER, update: bytes() },
+    hex: '0a 03 02 ffffffffffffff0f',
+  },
+  { frame: { type: 'skip', channel: 2, seq: 129 }, hex: '04 04 02 8101' },
+  { frame: { type: 'ack', channel: 2, level: 'received', seq: 7 }, hex: '04 05 02 00 07' },
+  { frame: { type: 'ack', channel: 2, level: 'durable', seq: 7 }, hex: '04 05 02 01 07' },
+  {
+    frame: {
+      type: 'nack',
+      channel: 3,
+      seq: 0,
+      code: 'CLOSED',
+      retryable: true,
+      message: 'no',
+    },
+    hex: '0e 06 03 00 06 434c4f534544 01 02 6e6f',
+  },
+  {
+    frame: { type: 'nack', channel: 3, seq: 2, code: 'X', retryable: false, message: '' },
+    hex: '07 06 03 02 01 58 00 00',
+  },
+  { frame: { type: 'resync', channel: 3, stateVector: bytes(0) }, hex: '03 07 03 00' },
+  { frame: { type: 'close', channel: 3 }, hex: '02 08 03' },
+  { frame: { type: 'ping', nonce: 0 }, hex: '02 09 00' },
+  { frame: { type: 'pong', nonce: 16_384 }, hex: '04 0a 808001' },
+]
