@@ -28,6 +28,8 @@ export class Emitter<Events extends { [name: string]: unknown }> {
     const listeners = this.#listeners.get(event)
     if (listeners === undefined || listeners.size === 0) return
     for (const listener of [...listeners]) {
+      // An earlier listener may have made this one leave.
+      if (!listeners.has(listener)) continue
       try {
         ;(listener as Listener<Events[Name]>)(payload)
       } catch (thrown) {
