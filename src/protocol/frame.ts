@@ -208,10 +208,21 @@ export function encodeFrame(frame: Frame): Uint8Array {
   const codec = codecs[frame.type] as FrameCodec<FrameType>
   encoding.writeUint8(body, codec.tag)
   codec.write(body, frame)
-  const framed = encoding.createEncoder()
-  encoding.writeVarUint(framed, encoding.length(body))
-  encoding.writeBinaryEncoder(framed, body)
-  return encoding.toUint8Array(framed)
+  return withLength(encoding.toUint8Array(body))
+}
+
+// By hand: a second encoder would cost more than the first.
+function withLength(body: Uint8Array): Uint8Array {
+  let lengthBytes = 1
+  for (let rest = body.length >>> 7; rest > 0; rest >>>= 7) lengthBytes += 1
+  const framed = new Uint8Array(lengthBytes + body.length)
+  let rest = body.length
+  for (let index = 0; index < lengthBytes; index++) {
+    framed[index] = index === lengthBytes - 1 ? rest : (rest & 0x7f) | 0x80
+    rest >>>= 7
+  }
+  framed.set(body, lengthBytes)
+  return framed
 }
 
 /**
