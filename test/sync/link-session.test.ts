@@ -1,0 +1,273 @@
+import { describe, expect, it } from 'vitest'
+import { seededRandom } from '../../src/base/random.ts'
+import { DocumentSet } from '../../src/document/document-set.ts'
+import { Journal } from '../../src/document/journal.ts'
+import type { ReplicaDocument } from '../../src/document/replica-document.ts'
+import { parseDocumentName } from '../../src/model/document-name.ts'
+import { decodeMessage, encodeFrame, type Frame } from '../../src/protocol/frame.ts'
+import { openIncarnation } from '../../src/storage/incarnation.ts'
+import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
+import { LinkSession } from '../../src/sync/link-session.ts'
+import { memoryLinkPair } from '../../src/transport/memory-link.ts'
+import type { Link } from '../../src/transport/transport.ts'
+import { type ManualTime, manualTime } from '../support/manual-time.ts'
+
+const name = parseDocumentName('room:r1/notes')
+const turns = async () => {
+  for (let turn = 0; turn < 10; turn++) await new Promise(resolve => setImmediate(resolve))
+}
+let seed = 100
+
+interface End {
+  session: LinkSession
+  document: ReplicaDocument
+  ready: Promise<void>
+  events: string[]
+  open(): void
+}
+
+async function end(link: Link, time: ManualTime): Promise<End> {
+  const storage = createMemoryStorage()
+  const random = seededRandom(++seed)
+  const journal = new Journal({ time, random, onError: () => {} })
+  const incarnation = await openIncarnation(storage, random)
+  const documents = new DocumentSet({ storage, journal, incarnation, time, idleMilliseconds: 1 })
+  const { document } = await documents.hold(name)
+  const events: string[] = []
+  let onReady = () => {}
+  const ready = new Promise<void>(resolve => {
+    onReady = resolve
+  })
+  const session = new LinkSession({
+    link,
+    time,
+    node: `node-${seed}`,
+    messageBytesMax: 2 ** 20,
+    onReady,
+    onClose: (code, reason) => events.push(`closed ${code} ${reason}`.trim()),
+  })
+  const open = () => {
+    session.openChannel(document, incarnation.generation, {
+      acked: (level, version) => events.push(`acked ${level} ${version}`),
+      synced: () => events.push('synced'),
+      generation: () => {},
+      refused: error => events.push(`refused ${error.code}`),
+    })
+  }
+  return { session, document, ready, events, open }
+}
+
+const limits = { dialledMessageBytesMax: 2 ** 24, acceptedMessageBytesMax: 2 ** 24 }
+
+/** One session, and the frames of the other end in the hands of the test. */
+async function openAgainstRawPeer(windowBytes = 0) {
+  const time = manualTime()
+  const { dialled, accepted } = memoryLinkPair(limits)
+  const received: Frame[] = []
+  const closed: number[] = []
+  accepted.start({
+    message: message => received.push(...decodeMessage(message)),
+    close: code => closed.push(code),
+  })
+  const one = await end(dialled, time)
+  const send = async (...frames: Frame[]) => {
+    for (const frame of frames) accepted.send(encodeFrame(frame))
+    await turns()
+  }
+  const hello: Frame = {
+    type: 'hello',
+    version: 1,
+    node: 'raw',
+    messageBytesMax: 2 ** 20,
+    windowBytes,
+  }
+  return { time, one, received, closed, send, hello, accepted }
+}
+
+const emptyVector = Uint8Array.of(0)
+const openFrame = (channel: number): Frame => ({
+  type: 'open',
+  channel,
+  document: name,
+  generation: 'g',
+  stateVector: emptyVector,
+})
+
+describe('two sessions on one link', () => {
+  it('bring one document to the same content, whoever wrote what before', async () => {
+    const time = manualTime()
+    const { dialled, accepted } = memoryLinkPair(limits)
+    const [a, b] = [await end(dialled, time), await end(accepted, time)]
+    await Promise.all([a.ready, b.ready])
+    a.document.doc.getMap('m').set('from a', 1)
+    b.document.doc.getMap('m').set('from b', 2)
+    a.open()
+    b.open()
+    await turns()
+    a.document.doc.getMap('m').set('later a', 3)
+    b.document.doc.getMap('m').set('later b', 4)
+    await turns()
+    expect(a.document.doc.getMap('m').toJSON()).toEqual(b.document.doc.getMap('m').toJSON())
+    expect(a.document.doc.getMap('m').size).toBe(4)
+    expect(a.events).toContain('synced')
+    expect(b.events).toContain('synced')
+  })
+
+  it('refuse a document that the other end has not opened, until it is opened', async () => {
+    const time = manualTime()
+    const { dialled, accepted } = memoryLinkPair(limits)
+    const [a, b] = [await end(dialled, time), await end(accepted, time)]
+    await Promise.all([a.ready, b.ready])
+    a.open()
+    await turns()
+    expect(a.events).toEqual(['refused CHANNEL_UNKNOWN'])
+    b.open()
+    a.open()
+    await turns()
+    expect(a.events).toContain('synced')
+  })
+})
+
+describe('a session', () => {
+  it('sends nothing of a document before it knows what the peer has', async () => {
+    const { one, received, send, hello } = await openAgainstRawPeer()
+    await send(hello)
+    one.open()
+    one.document.doc.getMap('m').set('k', 1)
+    await turns()
+    expect(received.map(({ type }) => type)).toEqual(['hello', 'open'])
+    await send(openFrame(9))
+    one.document.doc.getMap('m').set('k', 2)
+    await turns()
+    expect(received.slice(2)).toMatchObject([
+      { type: 'state', channel: 1, seq: 1, last: true },
+      { type: 'update', channel: 1, seq: 2 },
+    ])
+  })
+
+  it('translates acks into versions of the document', async () => {
+    const { one, send, hello } = await openAgainstRawPeer()
+    await send(hello)
+    one.document.doc.getMap('m').set('k', 1)
+    one.open()
+    await send(openFrame(9))
+    one.document.doc.getMap('m').set('k', 2)
+    one.document.doc.getMap('m').set('k', 3)
+    await turns()
+    await send({ type: 'ack', channel: 1, level: 'received', seq: 3 })
+    await send({ type: 'ack', channel: 1, level: 'durable', seq: 2 })
+    expect(one.events).toEqual(['acked received 3', 'acked durable 2'])
+  })
+
+  it('asks for the state after a missing number and ignores the stream until it comes', async () => {
+    const { one, received, send, hello } = await openAgainstRawPeer()
+    await send(hello)
+    one.open()
+    const update = Uint8Array.of(0, 0)
+    await send(openFrame(9), { type: 'state', channel: 9, seq: 5, last: true, update })
+    await send({ type: 'update', channel: 9, seq: 7, update })
+    await send({ type: 'update', channel: 9, seq: 8, update })
+    expect(received.filter(({ type }) => type === 'resync')).toHaveLength(1)
+    await send({ type: 'state', channel: 9, seq: 8, last: true, update })
+    await send(
+      { type: 'skip', channel: 9, seq: 10 },
+      { type: 'update', channel: 9, seq: 11, update },
+    )
+    expect(received.filter(({ type }) => type === 'resync')).toHaveLength(1)
+    expect(one.events.filter(event => event === 'synced')).toHaveLength(2)
+  })
+
+  it('answers a resync with a state from the vector it names', async () => {
+    const { one, received, send, hello } = await openAgainstRawPeer()
+    await send(hello)
+    one.document.doc.getMap('m').set('k', 1)
+    one.open()
+    await send(openFrame(9))
+    const { stateVector } = { stateVector: one.document.stateVector() }
+    await send({ type: 'resync', channel: 1, stateVector })
+    expect(received.at(-1)).toMatchObject({ type: 'state', seq: 2, last: true })
+    expect(one.events).toEqual(['acked durable 1'])
+  })
+
+  it('keeps to the window of the peer, and goes on as acks return', async () => {
+    const { one, received, send, hello } = await openAgainstRawPeer(1)
+    await send(hello)
+    one.open()
+    await send(openFrame(9))
+    for (let key = 0; key < 5; key++) one.document.doc.getMap('m').set(`k${key}`, key)
+    await turns()
+    const updates = () => received.filter(({ type }) => type === 'update').length
+    expect(updates()).toBe(0) // the state is under way
+    await send({ type: 'ack', channel: 1, level: 'durable', seq: 1 })
+    expect(updates()).toBe(1)
+    await send({ type: 'ack', channel: 1, level: 'durable', seq: 2 })
+    expect(updates()).toBe(2)
+  })
+
+  it('ends a channel whose peer sends a malformed update, and no other', async () => {
+    const { one, received, send, hello, closed } = await openAgainstRawPeer()
+    await send(hello)
+    one.open()
+    const update = Uint8Array.of(9, 9, 9)
+    await send(openFrame(9), { type: 'state', channel: 9, seq: 1, last: true, update })
+    expect(one.events).toContain('refused UPDATE_INVALID')
+    expect(received.at(-2)).toMatchObject({ type: 'nack', channel: 9, code: 'UPDATE_INVALID' })
+    expect(closed).toEqual([])
+  })
+
+  it('passes on a refusal, also with a code that it does not know', async () => {
+    const { one, send, hello } = await openAgainstRawPeer()
+    await send(hello)
+    one.open()
+    const nack = { type: 'nack', seq: 0, retryable: true, message: 'why' } as const
+    await send({ ...nack, channel: 1, code: 'STORAGE_UNAVAILABLE' })
+    one.open()
+    await send({ ...nack, channel: 2, code: 'FROM_THE_FUTURE' })
+    expect(one.events).toEqual(['refused STORAGE_UNAVAILABLE', 'refused REFUSED'])
+  })
+
+  it('refuses an update longer than the peer accepts, for that document alone', async () => {
+    const { one, send, hello, closed } = await openAgainstRawPeer()
+    await send({ ...hello, messageBytesMax: 1_000 } as Frame)
+    one.open()
+    await send(openFrame(9))
+    one.document.doc.getText('t').insert(0, 'x'.repeat(2_000))
+    await turns()
+    expect(one.events).toContain('refused FRAME_TOO_LARGE')
+    expect(closed).toEqual([])
+  })
+
+  it.each<[string, Frame[]]>([
+    ['a frame before the hello', [{ type: 'ping', nonce: 1 }]],
+    [
+      'an ack for a channel that was never opened',
+      [{ type: 'ack', channel: 7, level: 'durable', seq: 1 }],
+    ],
+    ['an ack of the future', [{ type: 'ack', channel: 1, level: 'durable', seq: 99 }]],
+  ])('closes the link with 4400 after %s', async (_, frames) => {
+    const { one, send, hello, closed } = await openAgainstRawPeer()
+    if (frames[0]?.type !== 'ping') await send(hello)
+    one.open()
+    await send(...frames)
+    expect(closed).toEqual([4400])
+    expect(one.events.at(-1)).toMatch(/^closed 4400 FRAME_INVALID/)
+  })
+
+  it('closes the link with 4406 when the peer speaks another version', async () => {
+    const { send, hello, closed } = await openAgainstRawPeer()
+    await send({ ...hello, version: 2 } as Frame)
+    expect(closed).toEqual([4406])
+  })
+
+  it('pings a silent peer and gives it up after 40 s', async () => {
+    const { send, hello, time, received, closed, one } = await openAgainstRawPeer()
+    await send(hello)
+    await time.advanceAsync(20_000)
+    await turns()
+    expect(received.some(({ type }) => type === 'ping')).toBe(true)
+    await time.advanceAsync(25_000)
+    await turns()
+    expect(closed).toEqual([4508])
+    expect(one.events.at(-1)).toMatch(/^closed 4508/)
+  })
+})
