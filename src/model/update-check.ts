@@ -20,9 +20,13 @@ export type UpdateVerdict = 'new' | 'known' | 'gap'
  * Judges an update against a state vector and, if given, the deletions already known; without
  * those every deletion counts as new.
  *
- * It answers as `Y.applyUpdate` would act, with one exception: a struct that the state already
- * covers, but which claims to build on something outside the state, is a gap even if the same
- * update brings that. No client that tells the truth sends one.
+ * It answers as `Y.applyUpdate` would act, with two exceptions. Both are a gap, so that the
+ * sender is asked for what lies behind the state, cut to measure:
+ * - An item that the state covers in part. Yjs takes the rest in where the item says it stands; if
+ *   that is not where the known part stands, the document throws from then on when it is encoded.
+ *   Nothing but the document itself can tell. A diff against the state holds no such item.
+ * - A struct that the state covers, but which claims to build on something outside the state,
+ *   even if the same update brings that. No client that tells the truth sends one.
  */
 export function checkUpdate(
   structure: UpdateStructure,
@@ -36,7 +40,9 @@ export function checkUpdate(
     const known = state.get(client) ?? 0
     // With the last run in reach, those before it are known: they end before it starts.
     if (last.clock > known) return 'gap'
-    if (last.clock + last.length > known) brings = true
+    if (last.clock + last.length <= known) continue
+    if (cutsAnItem(structure, client, known)) return 'gap'
+    brings = true
   }
   if (!needsAreMet(structure, state)) return 'gap'
   if (!deletesAreInReach(structure, state)) return 'gap'
@@ -58,6 +64,18 @@ function endOf(structure: UpdateStructure, client: number): number {
   const runs = structure.structs.get(client)
   const last = runs?.[runs.length - 1]
   return last === undefined ? 0 : last.clock + last.length
+}
+
+/** Whether `clock` is inside of an item of the update, and not at its start. */
+function cutsAnItem(structure: UpdateStructure, client: number, clock: number): boolean {
+  const items = structure.longItems.get(client)
+  if (items === undefined) return false
+  for (let at = 0; at < items.length; at += 2) {
+    const start = items[at] as number
+    if (start >= clock) return false
+    if (start + (items[at + 1] as number) > clock) return true
+  }
+  return false
 }
 
 function deletesAreInReach(structure: UpdateStructure, state: KnownState): boolean {

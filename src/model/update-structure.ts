@@ -41,6 +41,8 @@ export interface UpdateStructure {
    * order of the structs: flat triples of the struct's clock, the other client, and the clock
    * of that client that must be there. */
   readonly needs: ReadonlyMap<number, readonly number[]>
+  /** Per client its items of more than one clock: flat pairs of clock and length, ascending. */
+  readonly longItems: ReadonlyMap<number, readonly number[]>
   /** Where the delete set starts in the bytes. */
   readonly deleteSetOffset: number
   /** Where the update ends in the bytes. What follows is not of the update, and is not read. */
@@ -74,19 +76,21 @@ export function deletesOnly(update: Uint8Array, structure: UpdateStructure): Uin
   return bytes
 }
 
-const noNeeds: ReadonlyMap<number, readonly number[]> = new Map()
 const noDeletes: DeleteRanges = new Map()
 
 class StructureReader {
   readonly #cursor: UpdateCursor
   readonly #limits: UpdateLimits
   readonly #structs = new Map<number, ClockRange[]>()
-  #needs: Map<number, number[]> | undefined
+  readonly #needs = new Map<number, number[]>()
+  readonly #longItems = new Map<number, number[]>()
 
-  // The section being read: its client, the clock of its next struct, and what it needs.
+  // The section being read: its client, the clock of its next struct, and what goes into the
+  // maps above.
   #client = 0
   #clock = 0
-  #sectionNeeds: number[] | undefined
+  #sectionNeeds: number[] = []
+  #sectionLongItems: number[] = []
 
   constructor(update: Uint8Array, limits: UpdateLimits) {
     this.#cursor = new UpdateCursor(update)
@@ -101,7 +105,8 @@ class StructureReader {
     return {
       structs: this.#structs,
       deletes,
-      needs: this.#needs ?? noNeeds,
+      needs: this.#needs,
+      longItems: this.#longItems,
       deleteSetOffset,
       endOffset: this.#cursor.offset,
     }
@@ -111,11 +116,16 @@ class StructureReader {
     const count = positive(this.#cursor, this.#cursor.count('structs', 2), 'a client section')
     this.#client = this.#readClient()
     this.#clock = this.#cursor.uint()
-    this.#sectionNeeds = undefined
+    this.#sectionNeeds = []
+    this.#sectionLongItems = []
     if (this.#structs.has(this.#client)) {
       throw this.#cursor.refusal(`client ${this.#client} has two sections`)
     }
     this.#structs.set(this.#client, this.#runs(count))
+    if (this.#sectionNeeds.length > 0) this.#needs.set(this.#client, this.#sectionNeeds)
+    if (this.#sectionLongItems.length > 0) {
+      this.#longItems.set(this.#client, this.#sectionLongItems)
+    }
   }
 
   #runs(count: number): ClockRange[] {
@@ -151,7 +161,9 @@ class StructureReader {
     if (info & flagOrigin) this.#need('left neighbour')
     if (info & flagRightOrigin) this.#need('right neighbour')
     if ((info & (flagOrigin | flagRightOrigin)) === 0) this.#parent(info)
-    return skipContent(this.#cursor, info & kindMask, this.#limits.nestingMax)
+    const length = skipContent(this.#cursor, info & kindMask, this.#limits.nestingMax)
+    if (length > 1) this.#sectionLongItems.push(this.#clock, length)
+    return length
   }
 
   /** An item without neighbours names its parent: a root type, or the item that holds it. */
@@ -163,7 +175,7 @@ class StructureReader {
     if (info & flagParentKey) this.#cursor.text()
   }
 
-  /** Reads the id of a struct that the current one needs. */
+  /** Reads the id of a struct that the current one needs, and keeps it if it is another client's. */
   #need(what: string): void {
     const client = this.#readClient()
     const clock = this.#cursor.uint()
@@ -177,19 +189,11 @@ class StructureReader {
     if (clock >= this.#limits.clockMax) {
       throw this.#cursor.refusal(`a clock is beyond ${this.#limits.clockMax}`)
     }
-    this.#sectionNeeds ??= this.#startNeeds()
     const needs = this.#sectionNeeds
     const last = needs.length - 3
     // Long runs often need the same of the same client: what an earlier struct needs is there.
     if (needs[last + 1] === client && (needs[last + 2] as number) >= clock) return
     needs.push(this.#clock, client, clock)
-  }
-
-  #startNeeds(): number[] {
-    const needs: number[] = []
-    this.#needs ??= new Map()
-    this.#needs.set(this.#client, needs)
-    return needs
   }
 
   #deleteSet(): DeleteRanges {
