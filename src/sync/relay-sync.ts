@@ -113,14 +113,16 @@ export class RelaySync {
   }
 
   /**
-   * Resolves when everything that was written so far has reached a level at the relay.
+   * Resolves when everything that was written so far, to one document or to all, has reached a
+   * level at the relay.
    *
    * @throws FLUSH_TIMEOUT, CLOSED, LINK_FAILED when the relay refuses the link, and the relay's
    * code when it refuses a document for good
    */
-  flush(level: AckLevel, deadline: Deadline): Promise<void> {
+  flush(level: AckLevel, deadline: Deadline, document?: DocumentName): Promise<void> {
     const targets = new Map<DocumentName, number>()
     for (const name of this.#options.outbox.names) {
+      if (document !== undefined && name !== document) continue
       targets.set(name, this.#progress.get(name)?.document.version ?? 0)
     }
     return this.#waiters.wait(deadline, () => {

@@ -1,0 +1,319 @@
+/**
+ * The front door: one process's copy of the state. The composition root of the library, and the
+ * only file that knows all areas.
+ */
+import { Emitter } from './base/emitter.ts'
+import { StatemeshError } from './base/error.ts'
+import { type RandomSource, randomId, systemRandom } from './base/random.ts'
+import { systemTime, type TimeSource } from './base/time.ts'
+import { HybridClock } from './clock/hybrid-clock.ts'
+import { DocumentSet } from './document/document-set.ts'
+import { Journal } from './document/journal.ts'
+import { type DocumentName, documentName } from './model/document-name.ts'
+import { type ActorId, parseActorId } from './model/id.ts'
+import type { Scope } from './model/scope.ts'
+import {
+  type AnyPartitionDefinition,
+  openPartition,
+  type PartitionHandle,
+} from './partition/open-partition.ts'
+import { subprotocol } from './protocol/frame.ts'
+import { withCompaction } from './storage/compaction.ts'
+import { type Incarnation, openIncarnation } from './storage/incarnation.ts'
+import { openLevelStorage } from './storage/level-storage.ts'
+import type { Storage } from './storage/storage.ts'
+import type { DiallerState } from './sync/dialler.ts'
+import { type Outbox, openOutbox } from './sync/outbox.ts'
+import { RelaySync, type RelaySyncEvents } from './sync/relay-sync.ts'
+import type { Deadline } from './sync/waiters.ts'
+import type { Transport } from './transport/transport.ts'
+import { websocketTransport } from './transport/websocket-transport.ts'
+
+export interface ReplicaOptions {
+  /** In whose name this replica writes, unless `open` is told otherwise. */
+  actor: string
+  /** A directory for LevelDB (created when missing), or any other storage, which the replica closes. */
+  storage: string | Storage
+  /** The relay's address, such as `ws://127.0.0.1:4100`; without it the replica stays on its own. */
+  relay?: string
+  /** How long a document that nobody uses stays in memory; 30,000 unless given. */
+  idleMilliseconds?: number
+  /** How far ahead of ours a foreign clock may be and still be followed; 60,000 unless given. */
+  driftMillisecondsMax?: number
+  /** Replaced by simulations and tests. */
+  transport?: Transport
+  time?: TimeSource
+  random?: RandomSource
+}
+
+/** `local`: on this replica's disk. The others: at the relay. */
+export type FlushLevel = 'local' | 'received' | 'durable'
+
+export interface FlushOptions extends Deadline {
+  /** Default `durable`. */
+  level?: FlushLevel
+}
+
+export interface ReplicaStatus {
+  /** What the link to the relay is doing; `none` where no relay was given. */
+  link: 'none' | 'online' | 'connecting' | 'waiting' | 'refused' | 'disconnected'
+  /** Why the link is not up, where that is known. */
+  error?: StatemeshError
+  /** Documents with local changes that the relay is not known to have on disk. */
+  unsynced: number
+  /** Documents in memory. */
+  loaded: number
+}
+
+export type ReplicaEvents = {
+  /** The link changed. */
+  status: ReplicaStatus
+  /** The relay refuses a document's changes; nothing is lost here. */
+  rejected: RelaySyncEvents['rejected']
+  /** Something is wrong that did not fail a call: damaged records, a failing disk, a wrong clock. */
+  warning: StatemeshError
+}
+
+interface Parts {
+  actor: ActorId
+  storage: Storage
+  journal: Journal
+  incarnation: Incarnation
+  documents: DocumentSet
+  outbox: Outbox
+  clock: HybridClock
+  sync: RelaySync | undefined
+  time: TimeSource
+  events: Emitter<ReplicaEvents>
+}
+
+/**
+ * Opens a replica. It works offline from the first moment and needs no relay to do so.
+ *
+ * @throws ID_INVALID for the actor, STORAGE_LOCKED, STORAGE_CORRUPT, STORAGE_UNAVAILABLE
+ */
+export async function openReplica(options: ReplicaOptions): Promise<Replica> {
+  const { time = systemTime, random = systemRandom, relay } = options
+  const actor = parseActorId(options.actor)
+  const events = new Emitter<ReplicaEvents>()
+  const warn = (error: StatemeshError) => events.emit('warning', error)
+  const bare =
+    typeof options.storage === 'string'
+      ? await openLevelStorage({ location: options.storage })
+      : options.storage
+  let documents: DocumentSet | undefined
+  const storage = withCompaction(bare, {
+    time,
+    onError: warn,
+    onDamaged: records => documents?.damaged(records),
+  })
+  try {
+    const journal = new Journal({ time, random, onError: warn })
+    const incarnation = await openIncarnation(storage, random)
+    const outbox = await openOutbox(storage, journal)
+    const { idleMilliseconds = 30_000, driftMillisecondsMax } = options
+    documents = new DocumentSet({ storage, journal, incarnation, time, idleMilliseconds })
+    documents.events.on('warning', warn)
+    documents.events.on('changing', ({ name }) => outbox.add(name))
+    const clock = new HybridClock({
+      time,
+      ...(driftMillisecondsMax !== undefined && { driftMillisecondsMax }),
+    })
+    const sync =
+      relay === undefined
+        ? undefined
+        : new RelaySync({
+            address: relay,
+            transport: options.transport ?? websocketTransport({ subprotocol }),
+            time,
+            random,
+            incarnation,
+            node: randomId(random),
+            documents,
+            outbox,
+          })
+    const parts: Parts = {
+      actor,
+      storage,
+      journal,
+      incarnation,
+      documents,
+      outbox,
+      clock,
+      sync,
+      time,
+      events,
+    }
+    return new Replica(parts)
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
+}
+
+export class Replica {
+  readonly #parts: Parts
+  readonly #handles = new Set<{ close(): void }>()
+  #closing: Promise<void> | undefined
+
+  /** Not for users: `openReplica` makes replicas. */
+  constructor(parts: Parts) {
+    this.#parts = parts
+    const { sync, events } = parts
+    sync?.events.on('state', () => events.emit('status', this.status))
+    sync?.events.on('rejected', rejection => events.emit('rejected', rejection))
+    sync?.connect()
+  }
+
+  /** In whose name this replica writes. */
+  get actor(): string {
+    return this.#parts.actor
+  }
+
+  /**
+   * Opens a partition of a scope: loads it from this replica's disk, and keeps it in step with
+   * the relay from then on. Handles of one partition share one document.
+   *
+   * @param options.actor in whose name this handle writes; the replica's own without it
+   * @throws CLOSED, ID_INVALID, STORAGE_UNAVAILABLE, STORAGE_CORRUPT
+   */
+  async open<const Definition extends AnyPartitionDefinition>(
+    scope: Scope,
+    definition: Definition,
+    options: { actor?: string } = {},
+  ): Promise<PartitionHandle<Definition>> {
+    const { documents, clock, time, events } = this.#parts
+    this.#assertOpen()
+    const actor = options.actor === undefined ? this.#parts.actor : parseActorId(options.actor)
+    const { document, release } = await documents.hold(documentName(scope, definition.name))
+    try {
+      const handle = openPartition(definition, {
+        doc: document.doc,
+        actor,
+        clock,
+        time,
+        durable: () => document.durable(),
+        flush: deadline => this.#flush('durable', deadline, document.name),
+        report: problem => events.emit('warning', problem),
+        release: () => {
+          this.#handles.delete(handle)
+          release()
+        },
+      })
+      this.#handles.add(handle)
+      return handle
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
+  /** What the link does, and how much the relay is not known to have. */
+  get status(): ReplicaStatus {
+    const { sync, outbox, documents } = this.#parts
+    const counts = { unsynced: outbox.names.size, loaded: documents.loaded.length }
+    if (sync === undefined) return { link: 'none', ...counts }
+    const { state } = sync
+    const link = linkWords[state.kind]
+    return 'error' in state ? { link, error: state.error, ...counts } : { link, ...counts }
+  }
+
+  /** Calls `listener` at every `event` until the returned function is called. */
+  on<Name extends keyof ReplicaEvents>(
+    event: Name,
+    listener: (payload: ReplicaEvents[Name]) => void,
+  ): () => void {
+    return this.#parts.events.on(event, listener)
+  }
+
+  /**
+   * Resolves when everything that was written here so far is as safe as asked: on this replica's
+   * disk (`local`), taken by the relay (`received`), or on the relay's disk (`durable`, the
+   * default). Levels at the relay include `local`.
+   *
+   * @throws RELAY_NOT_CONFIGURED, FLUSH_TIMEOUT, STORAGE_UNAVAILABLE, LINK_FAILED when the relay
+   * refuses the link, CLOSED, and the code of a refusal when the relay refuses a document for good.
+   * Nothing is lost then, and a later call may succeed.
+   */
+  async flush(options: FlushOptions = {}): Promise<void> {
+    const { level = 'durable', ...deadline } = options
+    return this.#flush(level, deadline)
+  }
+
+  /**
+   * Resolves when the open partitions hold all that the relay had.
+   *
+   * @throws as `flush` does
+   */
+  async synced(deadline: Deadline = {}): Promise<void> {
+    const { sync } = this.#parts
+    this.#assertOpen()
+    if (sync === undefined) {
+      throw new StatemeshError('RELAY_NOT_CONFIGURED', 'no relay was given')
+    }
+    return sync.synced(deadline)
+  }
+
+  /** Ends the link to the relay until `connect`; everything goes on working offline. */
+  disconnect(): void {
+    this.#parts.sync?.disconnect()
+  }
+
+  /** Dials the relay again after `disconnect`, or at once while waiting for the next attempt. */
+  connect(): void {
+    if (!this.#closing) this.#parts.sync?.connect()
+  }
+
+  /**
+   * Ends the link, waits until everything written is on this replica's disk, and closes it. What
+   * the relay does not have yet is sent when the replica is opened again. A second call does
+   * nothing more.
+   *
+   * @throws STORAGE_UNAVAILABLE when the disk fails: what was not durable is lost with the process
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #flush(level: FlushLevel, deadline: Deadline, document?: DocumentName): Promise<void> {
+    const { journal, sync } = this.#parts
+    this.#assertOpen()
+    if (level !== 'local' && sync === undefined) {
+      throw new StatemeshError(
+        'RELAY_NOT_CONFIGURED',
+        `no relay was given, level ${level} needs one`,
+      )
+    }
+    const local = journal.whenDurable()
+    if (level === 'local' || sync === undefined) return local
+    await Promise.all([local, sync.flush(level, deadline, document)])
+  }
+
+  #assertOpen(): void {
+    if (this.#closing) throw new StatemeshError('CLOSED', 'the replica was closed')
+  }
+
+  async #close(): Promise<void> {
+    const { sync, journal, documents, incarnation, storage } = this.#parts
+    for (const handle of this.#handles) handle.close()
+    sync?.close()
+    try {
+      await journal.whenDurable()
+      await incarnation.end()
+    } finally {
+      journal.close()
+      documents.close()
+      await storage.close()
+    }
+  }
+}
+
+const linkWords: Record<DiallerState['kind'], Exclude<ReplicaStatus['link'], 'none'>> = {
+  idle: 'connecting',
+  dialling: 'connecting',
+  linked: 'online',
+  waiting: 'waiting',
+  refused: 'refused',
+  stopped: 'disconnected',
+}
