@@ -49,6 +49,7 @@ export function splitDocumentName(
   name: DocumentName,
 ): { scope: Scope; partition: string } | undefined {
   const slash = name.lastIndexOf('/')
+  if (slash < 0) return undefined
   try {
     return {
       scope: parseScope(name.slice(0, slash)),

@@ -122,7 +122,7 @@ export function parseScope(text: string): Scope {
 function parseSegment(part: string, text: string): Segment {
   const colon = part.indexOf(':')
   const level = scopeLevels.find(name => name === part.slice(0, colon))
-  if (colon < 0 || level === undefined) throw invalid(text, `"${part}" is not level:id`)
+  if (colon < 0 || level === undefined) throw invalid(text, 'one of its parts is not level:id')
   try {
     return { level, id: checkId(decodeURIComponent(part.slice(colon + 1)), `a ${level} id`) }
   } catch (cause) {
@@ -132,5 +132,8 @@ function parseSegment(part: string, text: string): Segment {
 
 function invalid(text: string, why: string, cause?: unknown): StatemeshError {
   const shown = text.length > 100 ? `${text.slice(0, 100)}...` : text
-  return new StatemeshError('SCOPE_INVALID', `"${shown}" is not a scope: ${why}`, { cause })
+  // Quoted as JSON, so that a hostile text cannot write lines of its own into a log.
+  return new StatemeshError('SCOPE_INVALID', `${JSON.stringify(shown)} is not a scope: ${why}`, {
+    cause,
+  })
 }
