@@ -1,8 +1,16 @@
 /** Scopes of all shapes, with ids that are likely to be the same or to contain separators. */
 import fc from 'fast-check'
 import { idBytesMax } from '../../src/model/id.ts'
-import * as scopes from '../../src/model/scope.ts'
-import { globalScope, type Scope, type ScopeLevel, scopeLevels } from '../../src/model/scope.ts'
+import {
+  agent,
+  conversation,
+  globalScope,
+  message,
+  room,
+  type Scope,
+  type ScopeLevel,
+  scopeLevels,
+} from '../../src/model/scope.ts'
 
 const legalText = fc
   .string({ unit: 'binary', minLength: 1, maxLength: 20 })
