@@ -1,0 +1,50 @@
+/** The public surface of `statemesh`: re-exports only, and nothing inside imports it. */
+export { type ErrorCode, errorCodes, StatemeshError } from './base/error.ts'
+export { type RandomSource, seededRandom, systemRandom } from './base/random.ts'
+export { type CancelTimer, systemTime, type TimeSource } from './base/time.ts'
+export { type HybridTimestamp, timestampMilliseconds } from './clock/hybrid-clock.ts'
+export {
+  type DocumentName,
+  documentName,
+  parseDocumentName,
+  splitDocumentName,
+} from './model/document-name.ts'
+export type { ActorId } from './model/id.ts'
+export {
+  definePartition,
+  type MergeChoice,
+  type MergeFields,
+  type PartitionDefinition,
+  type PartitionOptions,
+  type PolicyFunction,
+  type PolicyName,
+  type Sibling,
+} from './model/partition-definition.ts'
+export {
+  agent,
+  conversation,
+  globalScope,
+  message,
+  parseScope,
+  room,
+  Scope,
+  type ScopeLevel,
+} from './model/scope.ts'
+export type { CrdtPartition } from './partition/crdt-partition.ts'
+export type { PartitionHandle } from './partition/open-partition.ts'
+export type { RegisterChange, RegisterPartition } from './partition/register-partition.ts'
+export {
+  type FlushLevel,
+  type FlushOptions,
+  openReplica,
+  type Replica,
+  type ReplicaEvents,
+  type ReplicaOptions,
+  type ReplicaStatus,
+} from './replica.ts'
+export { openLevelStorage } from './storage/level-storage.ts'
+export { createMemoryStorage } from './storage/memory-storage.ts'
+export type { DamagedRecord, Storage, StoredDocument, StoredUpdate } from './storage/storage.ts'
+export { createMemoryNetwork, type MemoryNetwork } from './transport/memory-transport.ts'
+export type { DialOptions, Link, LinkHandlers, Transport } from './transport/transport.ts'
+export { websocketTransport } from './transport/websocket-transport.ts'
