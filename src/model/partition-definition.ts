@@ -5,46 +5,119 @@
  */
 import type { z } from 'zod'
 import { StatemeshError } from '../base/error.ts'
+import type { ActorId } from './id.ts'
 
-/** The policies there are; see the README on choosing one. */
-export const policyNames = ['crdt', 'last-write-wins'] as const
+/** The policies there are, beside a function of your own; see the README on choosing one. */
+export const policyNames = ['crdt', 'last-write-wins', 'merge', 'manual'] as const
 export type PolicyName = (typeof policyNames)[number]
 
+/** One stored write of a key. Writes that did not see each other are siblings. */
+export interface Sibling<Value = unknown> {
+  /** What was written; undefined for a deletion. */
+  readonly value: Value | undefined
+  readonly deleted: boolean
+  readonly actor: ActorId
+  /** The Yjs client that wrote it. */
+  readonly writer: number
+  /** The hybrid timestamp of the write; see `timestampMilliseconds`. */
+  readonly timestamp: number
+}
+
+/**
+ * A policy of your own: what a key reads as while there are several siblings, undefined for
+ * absent. It is given them winner first (latest timestamp, then actor, then writer), and has to
+ * say the same whatever their order is, and on every replica: no clock, no randomness, no
+ * outside state.
+ */
+export type PolicyFunction<Value = unknown> = (
+  siblings: readonly Sibling<Value>[],
+) => Value | undefined
+
+/** What may be given as a definition's `policy`. */
+export type PolicyChoice<Value> = PolicyName | PolicyFunction<Value>
+
+/** A policy choice, whatever the value is. */
+export type AnyPolicyChoice = PolicyName | ((siblings: readonly never[]) => unknown)
+
+/**
+ * How one field of siblings becomes one: the value of the latest sibling that has the field, the
+ * greatest, the smallest, or all elements of arrays, sets and maps.
+ */
+export const mergeChoices = ['latest', 'max', 'min', 'union'] as const
+export type MergeChoice = (typeof mergeChoices)[number]
+
+/** The choices of a merge, field by field, whatever the value is. */
+export interface MergeTree {
+  readonly [field: string]: MergeChoice | MergeTree | undefined
+}
+
+/** The choices of a merge, nested as the value is. Nested objects without one are merged too. */
+export type MergeFields<Value> = Value extends readonly unknown[]
+  ? never
+  : Value extends object
+    ? { readonly [Field in keyof Value]?: MergeChoice | MergeFields<NonNullable<Value[Field]>> }
+    : never
+
 /** What a partition is, as declared once with `definePartition`. */
-export interface PartitionDefinition<Value = unknown, Policy extends PolicyName = PolicyName> {
+export interface PartitionDefinition<
+  Value = unknown,
+  Chosen extends AnyPolicyChoice = AnyPolicyChoice,
+> {
   readonly name: string
-  readonly policy: Policy
+  readonly policy: Chosen
   /** Checks every value written locally; none means that any storable value may be written. */
   readonly schema: z.ZodType<Value> | undefined
   /** The version of the schema, from 1. */
   readonly version: number
+  /** The choices of the `merge` policy; fields not named are `latest`. */
+  readonly merge: MergeTree | undefined
 }
 
-export interface PartitionOptions<Value, Policy extends PolicyName> {
+export interface PartitionOptions<Value, Chosen extends PolicyChoice<Value>> {
   name: string
-  policy: Policy
+  policy: Chosen
   schema?: z.ZodType<Value>
   version?: number
+  /** Only with the policy `merge`. */
+  merge?: MergeFields<Value>
 }
 
 /**
  * Declares a partition.
  *
- * @throws PARTITION_INVALID for a malformed name, an unknown policy, or a version that is not a
- * positive integer
+ * @throws PARTITION_INVALID for a malformed name, an unknown policy or merge choice, merge
+ * choices with another policy, or a version that is not a positive integer
  */
-export function definePartition<Value = unknown, const Policy extends PolicyName = PolicyName>(
-  options: PartitionOptions<Value, Policy>,
-): PartitionDefinition<Value, Policy> {
-  const { name, policy, schema, version = 1 } = options
+export function definePartition<
+  Value = unknown,
+  const Chosen extends PolicyChoice<Value> = PolicyName,
+>(options: PartitionOptions<Value, Chosen>): PartitionDefinition<Value, Chosen> {
+  const { name, policy, schema, version = 1, merge } = options
   parsePartitionName(name)
-  if (!policyNames.includes(policy)) {
-    throw new StatemeshError('PARTITION_INVALID', `${name}: unknown policy "${String(policy)}"`)
+  if (typeof policy !== 'function' && !policyNames.includes(policy as PolicyName)) {
+    throw invalid(name, `unknown policy "${String(policy)}"`)
   }
   if (!Number.isSafeInteger(version) || version < 1) {
-    throw new StatemeshError('PARTITION_INVALID', `${name}: version must be a positive integer`)
+    throw invalid(name, 'version must be a positive integer')
   }
-  return Object.freeze({ name, policy, schema, version })
+  if (merge !== undefined) {
+    if (policy !== 'merge') throw invalid(name, 'merge choices belong to the policy "merge"')
+    checkMergeFields(name, merge)
+  }
+  return Object.freeze({ name, policy, schema, version, merge: merge as MergeTree | undefined })
+}
+
+function checkMergeFields(name: string, fields: object): void {
+  for (const [field, choice] of Object.entries(fields)) {
+    if (typeof choice === 'object' && choice !== null) checkMergeFields(name, choice)
+    else if (choice !== undefined && !mergeChoices.includes(choice)) {
+      throw invalid(name, `unknown merge choice "${String(choice)}" for "${field}"`)
+    }
+  }
+}
+
+function invalid(name: string, why: string): StatemeshError {
+  return new StatemeshError('PARTITION_INVALID', `${name}: ${why}`)
 }
 
 const partitionName = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/

@@ -1,0 +1,270 @@
+/**
+ * The handle on a partition of registers: keys with whole values, local and synchronous, under a
+ * policy that decides what is read while writes that did not see each other stand side by side.
+ */
+import type * as Y from 'yjs'
+import type { z } from 'zod'
+import { Emitter } from '../base/emitter.ts'
+import { StatemeshError, toStatemeshError } from '../base/error.ts'
+import type { HybridTimestamp } from '../clock/hybrid-clock.ts'
+import type { PartitionDefinition, Sibling } from '../model/partition-definition.ts'
+import { decodeValue, encodeValue, handOut } from '../model/value.ts'
+import { choosePolicy } from './choose-policy.ts'
+import type { PartitionHost } from './partition-host.ts'
+import { checkKey, entryOf, rowName } from './register-entry.ts'
+import { type Problem, RegisterView } from './register-view.ts'
+import { TransactionFeed } from './transaction-feed.ts'
+
+/** A key whose entries changed. What it reads as may have stayed the same. */
+export interface RegisterChange<Value> {
+  readonly key: string
+  /** What the key reads as now; undefined for absent. */
+  readonly value: Value | undefined
+  readonly previous: Value | undefined
+  /** Whether this replica wrote it, in whosever name. */
+  readonly origin: 'local' | 'remote'
+}
+
+export type RegisterListener<Value> = (changes: readonly RegisterChange<Value>[]) => void
+
+/** What a transaction is to write, encoded, by key; undefined for a deletion. */
+type Writes = Map<string, unknown>
+
+export class RegisterPartition<Value = unknown> {
+  readonly #host: PartitionHost
+  readonly #schema: z.ZodType<Value> | undefined
+  readonly #view: RegisterView
+  readonly #listeners = new Emitter<{ change: readonly RegisterChange<Value>[] }>()
+  readonly #feed: TransactionFeed<readonly RegisterChange<Value>[] | StatemeshError>
+  /** What the running transaction wants written. */
+  #writes: Writes | undefined
+  #closed = false
+
+  /** Not for users: `openPartition` makes it. */
+  constructor(definition: PartitionDefinition<Value>, host: PartitionHost) {
+    const { doc, clock, actor, checkPolicies = false } = host
+    this.#host = host
+    this.#schema = definition.schema
+    this.#feed = new TransactionFeed(doc, notice => {
+      if (notice instanceof StatemeshError) host.report(notice)
+      else this.#listeners.emit('change', notice)
+    })
+    // Whatever is found while Yjs is at work is reported when it has finished.
+    const report = (problem: StatemeshError) => this.#feed.push(problem)
+    const policy = choosePolicy(definition as PartitionDefinition, {
+      checkOrder: checkPolicies,
+      report: problem => host.report(problem),
+    })
+    this.#view = new RegisterView({ doc, clock, reader: actor, policy, report })
+    this.#feed.drain()
+    this.#view.map.observe(this.#observe)
+    doc.on('afterTransaction', this.#lookForRoots)
+  }
+
+  /**
+   * Writes a value: at once here, later everywhere. It replaces every entry of the key that is
+   * seen here; with that it also resolves a conflict.
+   *
+   * @throws KEY_INVALID, VALUE_INVALID when it breaks the schema or cannot be stored, CLOSED
+   */
+  set(key: string, value: Value): void {
+    this.#checkOpen()
+    checkKey(key)
+    const encoded = this.#encode(value)
+    if (this.#writes !== undefined) this.#writes.set(key, encoded)
+    else this.#commit([[key, encoded]])
+  }
+
+  /**
+   * Deletes a key, with a tombstone, so that an update that does not see the deletion is found to
+   * be in conflict with it.
+   *
+   * @returns false if there was nothing to delete
+   * @throws KEY_INVALID, CLOSED
+   */
+  delete(key: string): boolean {
+    this.#checkOpen()
+    checkKey(key)
+    const stored = this.#view.entries(key).some(({ deleted }) => !deleted)
+    if (this.#writes === undefined) {
+      if (stored) this.#commit([[key, undefined]])
+      return stored
+    }
+    const present = this.#writes.has(key) ? this.#writes.get(key) !== undefined : stored
+    if (stored) this.#writes.set(key, undefined)
+    else this.#writes.delete(key)
+    return present
+  }
+
+  /**
+   * What the key reads as, by the policy; undefined if absent. It is frozen; a value that holds a
+   * Map, Set, Date or bytes, which cannot be frozen, is a copy instead.
+   *
+   * @throws CLOSED
+   */
+  get(key: string): Value | undefined {
+    this.#checkOpen()
+    if (this.#writes?.has(key)) return readWrite(this.#writes.get(key)) as Value | undefined
+    return this.#view.read(key) as Value | undefined
+  }
+
+  /** Whether the key reads as present. @throws CLOSED */
+  has(key: string): boolean {
+    this.#checkOpen()
+    if (this.#writes?.has(key)) return this.#writes.get(key) !== undefined
+    return this.#view.has(key)
+  }
+
+  /** How many keys read as present. @throws CLOSED */
+  get size(): number {
+    this.#checkOpen()
+    let size = this.#view.size
+    for (const [key, encoded] of this.#writes ?? []) {
+      size += Number(encoded !== undefined) - Number(this.#view.has(key))
+    }
+    return size
+  }
+
+  /** The keys that read as present, in no promised order. @throws CLOSED */
+  *keys(): IterableIterator<string> {
+    this.#checkOpen()
+    for (const key of this.#view.keys()) if (this.has(key)) yield key
+    for (const key of this.#writes?.keys() ?? []) {
+      if (this.has(key) && this.#view.entries(key).length === 0) yield key
+    }
+  }
+
+  /** The keys that read as present with what they read as. @throws CLOSED */
+  *entries(): IterableIterator<[string, Value]> {
+    for (const key of this.keys()) yield [key, this.get(key) as Value]
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, Value]> {
+    return this.entries()
+  }
+
+  /**
+   * The writes of a key that nobody has overwritten yet, the one that wins by order first; several
+   * are a conflict. Inside a transaction: as they were before it.
+   *
+   * @throws CLOSED
+   */
+  siblings(key: string): readonly Sibling<Value>[] {
+    this.#checkOpen()
+    return this.#view.siblings(key) as Sibling<Value>[]
+  }
+
+  /**
+   * Writes several keys as one: everybody sees all of it or nothing. Reads inside see what was
+   * written inside. If `fn` throws, nothing is written. A transaction within one joins it.
+   *
+   * @throws OPTION_INVALID if `fn` is asynchronous (nothing is written), CLOSED, and what `fn`
+   * throws
+   */
+  transact<Result>(fn: () => Result): Result {
+    this.#checkOpen()
+    if (this.#writes !== undefined) return fn()
+    const writes: Writes = new Map()
+    this.#writes = writes
+    let result: Result
+    try {
+      result = fn()
+    } finally {
+      this.#writes = undefined
+    }
+    if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
+      throw new StatemeshError('OPTION_INVALID', 'a transaction cannot be asynchronous')
+    }
+    this.#checkOpen()
+    if (writes.size > 0) this.#commit(writes)
+    return result
+  }
+
+  /**
+   * Calls `listener` once for each transaction, local or remote, that changed entries, after it
+   * is over.
+   *
+   * @returns ends it
+   * @throws CLOSED
+   */
+  subscribe(listener: RegisterListener<Value>): () => void {
+    this.#checkOpen()
+    return this.#listeners.on('change', listener)
+  }
+
+  /** What is in the document but not in what is read, and why. @throws CLOSED */
+  problems(): readonly Problem[] {
+    this.#checkOpen()
+    return this.#view.problems()
+  }
+
+  /** Gives the document back. Later calls throw CLOSED, but for a second `close`. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#feed.close()
+    this.#view.map.unobserve(this.#observe)
+    this.#host.doc.off('afterTransaction', this.#lookForRoots)
+    this.#host.release()
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new StatemeshError('CLOSED', 'the partition is closed')
+  }
+
+  #encode(value: Value): unknown {
+    return encodeValue(this.#schema === undefined ? value : parseValue(this.#schema, value))
+  }
+
+  /** Nothing in here can fail, so that a transaction of Yjs never ends half done. */
+  #commit(writes: Iterable<readonly [string, unknown]>): void {
+    const timestamp = this.#host.clock.next()
+    this.#host.doc.transact(() => {
+      for (const [key, encoded] of writes) this.#write(key, encoded, timestamp)
+    })
+  }
+
+  #write(key: string, encoded: unknown, timestamp: HybridTimestamp): void {
+    const { doc, actor } = this.#host
+    const { map } = this.#view
+    const writer = doc.clientID
+    for (const entry of this.#view.entries(key)) {
+      if (entry.writer !== writer) map.delete(rowName(key, entry.writer))
+    }
+    map.set(rowName(key, writer), entryOf(encoded, timestamp, actor))
+  }
+
+  readonly #observe = (event: Y.YMapEvent<unknown>, { local }: Y.Transaction): void => {
+    const before = this.#view.update(event.keysChanged)
+    if (!this.#listeners.has('change') || before.size === 0) return
+    const origin = local ? 'local' : 'remote'
+    const changes = [...before].map(([key, previous]) => {
+      const value = this.#view.read(key)
+      return Object.freeze({ key, value, previous, origin }) as RegisterChange<Value>
+    })
+    this.#feed.push(changes)
+  }
+
+  readonly #lookForRoots = (): void => this.#view.checkRoots()
+}
+
+function readWrite(encoded: unknown): unknown {
+  return encoded === undefined ? undefined : handOut(decodeValue(encoded))
+}
+
+/**
+ * The value as the schema gives it, with defaults and without unknown fields.
+ */
+function parseValue<Value>(schema: z.ZodType<Value>, value: unknown): Value {
+  let parsed: ReturnType<typeof schema.safeParse>
+  try {
+    parsed = schema.safeParse(value)
+  } catch (thrown) {
+    throw toStatemeshError(thrown, 'VALUE_INVALID')
+  }
+  if (parsed.success) return parsed.data
+  const issues = parsed.error.issues.map(({ path, message }) => {
+    return path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`
+  })
+  throw new StatemeshError('VALUE_INVALID', issues.join('; '), { cause: parsed.error })
+}

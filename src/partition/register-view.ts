@@ -1,0 +1,244 @@
+/**
+ * The registers of a document as they read now: an index over the root map, built once when the
+ * partition opens and then kept up row by row from what each transaction changed.
+ *
+ * Invariants
+ * V1. `#keys` holds exactly the keys with at least one valid entry, their entries winner first.
+ * V2. `#problems` holds exactly the rows whose entry is left out, and those whose stamp is too
+ *     far ahead of our clock (these are not left out: what a reader sees must not depend on its
+ *     clock).
+ * V3. `#conflicted` holds exactly the keys with several entries; `#settledLive` counts the others
+ *     that are not deleted.
+ */
+import * as Y from 'yjs'
+import { StatemeshError, toStatemeshError } from '../base/error.ts'
+import type { HybridClock } from '../clock/hybrid-clock.ts'
+import { type ActorId, parseActorId } from '../model/id.ts'
+import type { Sibling } from '../model/partition-definition.ts'
+import { freezeValue, handOut, type StoredValue } from '../model/value.ts'
+import { compareSiblings, type Policy } from './policy.ts'
+import {
+  type Entry,
+  type RowName,
+  readEntry,
+  registersRoot,
+  splitRowName,
+} from './register-entry.ts'
+import { rootType } from './root-type.ts'
+
+/** Content that was left out or is suspect, by the place where it is. */
+export interface Problem {
+  /** ENTRY_INVALID, ENTRY_FORGED, ROOT_UNKNOWN (left out) or CLOCK_DRIFT (suspect, but read). */
+  readonly error: StatemeshError
+  /** The row of the root map, or the name of the root. */
+  readonly place: string
+}
+
+/** A key with several entries. */
+class Conflict {
+  readonly entries: readonly Entry[]
+  /** What the policy says; undefined until somebody reads. */
+  decided: StoredValue | undefined
+
+  constructor(entries: readonly Entry[]) {
+    this.entries = entries
+  }
+}
+
+export interface RegisterViewOptions {
+  doc: Y.Doc
+  clock: HybridClock
+  reader: ActorId
+  policy: Policy
+  /** Called once for each problem that was found. */
+  report(problem: StatemeshError): void
+}
+
+const none: readonly Entry[] = []
+
+export class RegisterView {
+  readonly #options: RegisterViewOptions
+  readonly #map: Y.Map<unknown>
+  /** One entry is by far the most common, so it stands for itself: less memory, faster reads. */
+  readonly #keys = new Map<string, Entry | Conflict>()
+  /** One text for each actor, instead of one for each entry. */
+  readonly #actors = new Map<unknown, ActorId>()
+  readonly #conflicted = new Set<string>()
+  readonly #problems = new Map<string, StatemeshError>()
+  readonly #foreignRoots = new Map<string, StatemeshError>()
+  #settledLive = 0
+  #rootsSeen = 0
+  /** During an update: what the keys that changed so far read as before it. */
+  #before: Map<string, unknown> | undefined
+
+  constructor(options: RegisterViewOptions) {
+    this.#options = options
+    this.#map = rootType(options.doc, registersRoot, Y.Map<unknown>)
+    for (const row of this.#map._map.keys()) this.#refresh(row)
+    this.checkRoots()
+  }
+
+  /** The root map that this is a view of. */
+  get map(): Y.Map<unknown> {
+    return this.#map
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#keys.keys()
+  }
+
+  /** The keys with several entries. */
+  get conflicted(): ReadonlySet<string> {
+    return this.#conflicted
+  }
+
+  /** How many keys read as present. Costs as much as there are conflicts that nobody has read. */
+  get size(): number {
+    let size = this.#settledLive
+    for (const key of this.#conflicted) if (this.has(key)) size += 1
+    return size
+  }
+
+  has(key: string): boolean {
+    const register = this.#keys.get(key)
+    return register !== undefined && this.#resolve(register).value !== undefined
+  }
+
+  /** What the key reads as, undefined for absent. */
+  read(key: string): unknown {
+    const register = this.#keys.get(key)
+    return register === undefined ? undefined : handOut(this.#resolve(register))
+  }
+
+  /** The entries of a key, the winner first. */
+  entries(key: string): readonly Entry[] {
+    const register = this.#keys.get(key)
+    if (register === undefined) return none
+    return register instanceof Conflict ? register.entries : [register]
+  }
+
+  siblings(key: string): Sibling[] {
+    return this.entries(key).map(toSibling)
+  }
+
+  problems(): Problem[] {
+    const all = [...this.#foreignRoots, ...this.#problems]
+    return all.map(([place, error]) => ({ place, error }))
+  }
+
+  /**
+   * Reads rows of the root map again.
+   *
+   * @returns what each key whose entries changed read as before
+   */
+  update(rows: Iterable<string | null>): ReadonlyMap<string, unknown> {
+    const before = new Map<string, unknown>()
+    this.#before = before
+    // null stands for the elements of a list, which this root does not show.
+    for (const row of rows) if (row !== null) this.#refresh(row)
+    this.#before = undefined
+    return before
+  }
+
+  /** Looks for roots that are not ours; cheap while none has appeared. */
+  checkRoots(): void {
+    const { share } = this.#options.doc
+    if (share.size === this.#rootsSeen) return
+    this.#rootsSeen = share.size
+    for (const root of share.keys()) {
+      if (root === registersRoot || this.#foreignRoots.has(root)) continue
+      const error = new StatemeshError('ROOT_UNKNOWN', `the root "${root}" is not ours`)
+      this.#foreignRoots.set(root, error)
+      this.#options.report(error)
+    }
+  }
+
+  #refresh(row: string): void {
+    const name = splitRowName(row)
+    const item = this.#map._map.get(row)
+    this.#problems.delete(row)
+    if (item === undefined || item.deleted) {
+      if (name !== undefined) this.#replace(name.key, name.writer, undefined)
+    } else if (name === undefined) {
+      this.#found(row, new StatemeshError('ENTRY_INVALID', 'not the name of a row'))
+    } else {
+      this.#replace(name.key, name.writer, this.#readRow(row, name, item))
+    }
+  }
+
+  #readRow(row: string, name: RowName, item: Y.Item): Entry | undefined {
+    try {
+      const entry = readEntry(name, item, this.#parseActor)
+      if (!this.#options.clock.observe(entry.timestamp)) {
+        const why = `writer ${entry.writer} (${entry.actor}) has a clock that is far ahead`
+        this.#found(row, new StatemeshError('CLOCK_DRIFT', why))
+      }
+      return entry
+    } catch (thrown) {
+      this.#found(row, toStatemeshError(thrown, 'ENTRY_INVALID'))
+      return undefined
+    }
+  }
+
+  #found(row: string, why: StatemeshError): void {
+    const shown = JSON.stringify(row.slice(0, 100))
+    const error = new StatemeshError(why.code, `entry ${shown}: ${why.message}`, { cause: why })
+    this.#problems.set(row, error)
+    this.#options.report(error)
+  }
+
+  /** Puts `entry` in the place of the writer's entry; undefined takes that away. */
+  #replace(key: string, writer: number, entry: Entry | undefined): void {
+    const before = this.entries(key)
+    if (entry !== undefined && (before.length === 0 || isOnly(before, writer))) {
+      this.#put(key, before, [entry])
+      return
+    }
+    const after = before.filter(other => other.writer !== writer)
+    if (entry === undefined && after.length === before.length) return
+    if (entry !== undefined) after.push(entry)
+    this.#put(key, before, after.sort(compareSiblings))
+  }
+
+  #put(key: string, before: readonly Entry[], after: readonly Entry[]): void {
+    if (this.#before?.has(key) === false) this.#before.set(key, this.read(key))
+    this.#settledLive += settledLive(after) - settledLive(before)
+    if (after.length > 1) this.#conflicted.add(key)
+    else if (before.length > 1) this.#conflicted.delete(key)
+    if (after.length === 0) this.#keys.delete(key)
+    else this.#keys.set(key, after.length > 1 ? new Conflict(after) : (after[0] as Entry))
+  }
+
+  #resolve(register: Entry | Conflict): StoredValue {
+    if (!(register instanceof Conflict)) return register
+    register.decided ??= this.#decide(register.entries)
+    return register.decided
+  }
+
+  #decide(entries: readonly Entry[]): StoredValue {
+    const { policy, reader } = this.#options
+    return freezeValue(policy(entries.map(toSibling), reader))
+  }
+
+  readonly #parseActor = (id: unknown): ActorId => {
+    let actor = this.#actors.get(id)
+    if (actor === undefined) {
+      actor = parseActorId(id)
+      this.#actors.set(id, actor)
+    }
+    return actor
+  }
+}
+
+function isOnly(entries: readonly Entry[], writer: number): boolean {
+  return entries.length === 1 && entries[0]?.writer === writer
+}
+
+function settledLive(entries: readonly Entry[]): number {
+  return entries.length === 1 && entries[0]?.deleted === false ? 1 : 0
+}
+
+function toSibling(entry: Entry): Sibling {
+  const { deleted, actor, writer, timestamp } = entry
+  return Object.freeze({ value: handOut(entry), deleted, actor, writer, timestamp })
+}
