@@ -15,6 +15,10 @@ export interface WebSocketTransportOptions {
   time?: TimeSource
 }
 
+// How long `ws` waits for the other end's part of a close, which holds the process up; its default
+// is 30 s. Its types do not list the option yet.
+const closing = { closeTimeout: 5000 }
+
 /** A WebSocket that is being opened, and how to get rid of it. */
 interface Attempt {
   readonly webSocket: WebSocketLike
@@ -56,6 +60,7 @@ async function openWithWs(): Promise<Open> {
       ...(headers && { headers: { ...headers } }),
       maxPayload: messageBytesMax,
       perMessageDeflate: false,
+      ...closing,
     })
     let socket: Corkable | undefined
     webSocket.on('upgrade', response => {
