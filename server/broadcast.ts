@@ -1,0 +1,95 @@
+/**
+ * The updates of a room that one commit made durable, as the bytes that readers get. They are built
+ * when the first reader of a dialect needs them, and once.
+ */
+import { concatBytes } from '../src/base/bytes.ts'
+import { encodeFrame } from '../src/protocol/frame.ts'
+import { encodeYWebsocketMessage } from '../src/protocol/y-websocket.ts'
+import type { RoomMember } from './room-member.ts'
+
+export interface CommittedUpdate {
+  readonly update: Uint8Array
+  /** Who wrote it, and does not need it. */
+  readonly writer: RoomMember
+}
+
+/** Frames go together up to here; a reader waits for whole messages. */
+const messageBytes = 64 * 1024
+
+export class Broadcast {
+  /** The number of the first update; the others follow. */
+  readonly firstSeq: number
+  readonly updates: readonly CommittedUpdate[]
+  /** Of all updates, and of the largest. */
+  readonly bytes: number
+  readonly updateBytesMax: number
+  readonly #writers: ReadonlySet<RoomMember>
+  readonly #frames = new Map<number, Uint8Array[]>()
+  readonly #messages = new Map<number, Uint8Array[]>()
+  #stockMessages: Uint8Array[] | undefined
+
+  constructor(firstSeq: number, updates: readonly CommittedUpdate[]) {
+    this.firstSeq = firstSeq
+    this.updates = updates
+    this.bytes = updates.reduce((sum, { update }) => sum + update.length, 0)
+    this.updateBytesMax = updates.reduce((max, { update }) => Math.max(max, update.length), 0)
+    this.#writers = new Set(updates.map(({ writer }) => writer))
+  }
+
+  get lastSeq(): number {
+    return this.firstSeq + this.updates.length - 1
+  }
+
+  /** An `update` frame for each. */
+  frames(channel: number): readonly Uint8Array[] {
+    let frames = this.#frames.get(channel)
+    if (frames === undefined) {
+      frames = this.updates.map(({ update }, index) =>
+        encodeFrame({ type: 'update', channel, seq: this.firstSeq + index, update }),
+      )
+      this.#frames.set(channel, frames)
+    }
+    return frames
+  }
+
+  /** All frames, in as few messages as is good for the readers. */
+  messages(channel: number): readonly Uint8Array[] {
+    let messages = this.#messages.get(channel)
+    if (messages === undefined) {
+      messages = joinFrames(this.frames(channel))
+      this.#messages.set(channel, messages)
+    }
+    return messages
+  }
+
+  /** A message of the y-websocket dialect for each. */
+  stockMessages(): readonly Uint8Array[] {
+    this.#stockMessages ??= this.updates.map(({ update }) =>
+      encodeYWebsocketMessage({ type: 'update', update }),
+    )
+    return this.#stockMessages
+  }
+
+  /** Whether a member wrote any of them. */
+  isOf(member: RoomMember): boolean {
+    return this.#writers.has(member)
+  }
+}
+
+/** Frames as messages of about `messageBytes` at most. */
+export function joinFrames(frames: readonly Uint8Array[]): Uint8Array[] {
+  const messages: Uint8Array[] = []
+  let parts: Uint8Array[] = []
+  let bytes = 0
+  for (const frame of frames) {
+    if (parts.length > 0 && bytes + frame.length > messageBytes) {
+      messages.push(concatBytes(parts))
+      parts = []
+      bytes = 0
+    }
+    parts.push(frame)
+    bytes += frame.length
+  }
+  if (parts.length > 0) messages.push(concatBytes(parts))
+  return messages
+}

@@ -1,0 +1,105 @@
+/**
+ * The committed state of a document as chunks of bytes, and what of it a reader lacks. A reader that
+ * has nothing gets the bytes as they are stored; one that is a little behind gets the chunks that
+ * its state vector does not cover. Small chunks are merged when a reader comes, for all that come
+ * after it, so that readers who come together share the work.
+ *
+ * - R1. Chunks stay in the order of their commits, so that sending a part of them leaves no gap.
+ * - R2. Deletions do not show in a state vector: those of covered chunks are sent all the same.
+ */
+import type { StateVector } from '../src/model/update-check.ts'
+import {
+  type Chunk,
+  chunkDeletes,
+  isCovered,
+  mergeChunks,
+  mergedChunks,
+  mergeInLevels,
+} from './chunk.ts'
+
+/** Merging costs more than it saves where the bytes outweigh the frames around them. */
+const mergeableBytesMax = 256 * 1024
+
+/** What a chunk takes in memory beside its bytes, about. */
+const chunkOverheadBytes = 400
+
+export class RoomContent {
+  #chunks: Chunk[]
+  /** Whether every run of chunks that can be merged has been. */
+  #merged = false
+  #looseBytes = 0
+  readonly #deletesOf = new WeakMap<Chunk, Uint8Array>()
+
+  constructor(chunks: Chunk[]) {
+    this.#chunks = chunks
+  }
+
+  /** The memory that chunks take which came since a reader last asked. */
+  get looseBytes(): number {
+    return this.#looseBytes
+  }
+
+  add(chunk: Chunk): void {
+    this.#chunks.push(chunk)
+    this.#merged = false
+    this.#looseBytes += chunk.update.length + chunkOverheadBytes
+  }
+
+  /** What a reader at `stateVector` lacks, in the order in which it must be sent. */
+  lacking(stateVector: StateVector): Uint8Array[] {
+    this.#merge()
+    const updates: Uint8Array[] = []
+    const deletes: Uint8Array[] = []
+    for (const chunk of this.#chunks) {
+      if (!isCovered(chunk, stateVector)) updates.push(chunk.update)
+      else if (chunk.deletes) deletes.push(this.#deletes(chunk))
+    }
+    if (deletes.length > 0) updates.push(mergeInLevels(deletes))
+    return updates
+  }
+
+  /** What a reader lacks that was sent everything up to the update numbered `seq`. */
+  since(seq: number): Uint8Array[] {
+    this.#merge()
+    return this.#chunks.filter(chunk => chunk.seq > seq).map(chunk => chunk.update)
+  }
+
+  #deletes(chunk: Chunk): Uint8Array {
+    let deletes = this.#deletesOf.get(chunk)
+    if (deletes === undefined) {
+      deletes = chunkDeletes(chunk)
+      this.#deletesOf.set(chunk, deletes)
+    }
+    return deletes
+  }
+
+  #merge(): void {
+    this.#looseBytes = 0
+    if (this.#merged) return
+    this.#merged = true
+    for (let level = 0, before = -1; before !== this.#chunks.length; level++) {
+      before = this.#chunks.length
+      this.#chunks = mergeRuns(this.#chunks, level)
+    }
+  }
+}
+
+/** Every run of `mergedChunks` small chunks of a level becomes one of the next. */
+function mergeRuns(chunks: readonly Chunk[], level: number): Chunk[] {
+  const result: Chunk[] = []
+  let run: Chunk[] = []
+  for (const chunk of chunks) {
+    if (chunk.level === level && chunk.update.length <= mergeableBytesMax) {
+      run.push(chunk)
+      if (run.length === mergedChunks) {
+        result.push(mergeChunks(run))
+        run = []
+      }
+    } else {
+      result.push(...run, chunk)
+      run = []
+    }
+  }
+  result.push(...run)
+  return result
+}

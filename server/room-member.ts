@@ -1,0 +1,20 @@
+/** Whoever reads and writes a document, as its room sees it: a channel, or a stock socket. */
+import type { StatemeshError } from '../src/base/error.ts'
+import type { Broadcast } from './broadcast.ts'
+
+export interface RoomMember {
+  /** The document is there; `stateVector` is what the relay holds durably. */
+  welcome(stateVector: Uint8Array): void
+  /** What the member lacked, for it to pass on; it covers the updates up to `seq`. */
+  begin(updates: readonly Uint8Array[], seq: number): void
+  /** Updates that have been committed, its own among them. */
+  deliver(broadcast: Broadcast): void
+  /** More has become durable of what the member wrote. */
+  committed(): void
+  /** An awareness message of another member. */
+  awareness(message: Uint8Array): void
+  /** The document could not be loaded: the member must leave. */
+  refused(error: StatemeshError): void
+  /** What the member wrote since its last durable write is not stored and will not be. */
+  writesFailed(error: StatemeshError): void
+}

@@ -1,0 +1,349 @@
+/**
+ * One document on the relay: an actor that checks and stores what its members write, and passes it
+ * on when it is durable. It handles bytes; no Yjs document is made.
+ *
+ * - R1. What is stored builds only on what was stored before it: an update is checked against the
+ *   *accepted* state, which includes the commits under way.
+ * - R2. What anyone sees (updates, state vectors, state, acks) is committed.
+ * - R3. When a commit fails, all that was accepted and is not committed is void, and every member
+ *   that wrote some of it is told.
+ * - R4. A join waits until the document has been loaded; it never sees an empty one instead.
+ */
+import * as Y from 'yjs'
+import { assert } from '../src/base/assert.ts'
+import { type StatemeshError, toStatemeshError } from '../src/base/error.ts'
+import type { DocumentName } from '../src/model/document-name.ts'
+import type { StateVector } from '../src/model/update-check.ts'
+import { readUpdateStructure, type UpdateStructure } from '../src/model/update-structure.ts'
+import { type AwarenessEntry, encodeAwarenessUpdate } from '../src/protocol/awareness-update.ts'
+import { encodeYWebsocketMessage } from '../src/protocol/y-websocket.ts'
+import type { Storage } from '../src/storage/storage.ts'
+import { RoomAwareness } from './awareness.ts'
+import { Broadcast, type CommittedUpdate } from './broadcast.ts'
+import { type Chunk, updateChunk } from './chunk.ts'
+import { DocumentState } from './document-state.ts'
+import { RoomContent } from './room-content.ts'
+import type { RoomMember } from './room-member.ts'
+import { readDocument } from './stored-document.ts'
+
+export interface RoomOptions {
+  document: DocumentName
+  /** The number of the channel on which all its statemesh readers get its updates. */
+  channel: number
+  storage: Storage
+  /** Updates in memory beyond this many bytes are left to the storage. */
+  contentBytesMax: number
+  events: RoomEvents
+}
+
+export interface RoomEvents {
+  /** The document could not be loaded; the room is of no use any more. */
+  loadFailed(error: StatemeshError): void
+  /** The stored document has damage; the relay lost data. */
+  damaged(damage: readonly string[]): void
+  /** A commit failed. */
+  commitFailed(error: StatemeshError): void
+}
+
+/** What a member is to be sent: what its state vector lacks, what came after a number, or nothing. */
+type Need =
+  | { readonly kind: 'join'; readonly stateVector: StateVector | undefined }
+  | { readonly kind: 'state'; readonly stateVector: StateVector }
+  | { readonly kind: 'since'; readonly seq: number }
+
+type RoomState =
+  | { readonly kind: 'loading' }
+  | {
+      readonly kind: 'active'
+      /** Committed, and commits under way (R1). */
+      accepted: DocumentState
+      readonly committed: DocumentState
+      content: Content
+    }
+  | { readonly kind: 'closed' }
+
+type Content =
+  | { readonly kind: 'present'; readonly chunks: RoomContent }
+  /** It was too much to keep; the next who needs it has it read. */
+  | { readonly kind: 'stored' }
+  | { readonly kind: 'reading'; readonly meanwhile: Chunk[] }
+
+interface Write extends CommittedUpdate {
+  readonly structure: UpdateStructure
+  readonly position: number
+  readonly epoch: number
+}
+
+export class Room {
+  readonly document: DocumentName
+  readonly channel: number
+  readonly #storage: Storage
+  readonly #contentBytesMax: number
+  readonly #events: RoomEvents
+  #state: RoomState = { kind: 'loading' }
+  readonly #members = new Set<RoomMember>()
+  readonly #needs = new Map<RoomMember, Need>()
+  readonly #awareness = new RoomAwareness()
+  // Positions count the updates accepted, the number that readers see those committed.
+  #acceptedPosition = 0
+  #durablePosition = 0
+  #seq = 0
+  // Grows with every failed commit: what was accepted before is void (R3).
+  #epoch = 0
+  #underWay = 0
+  #settled: (() => void)[] = []
+  #turn: CommittedUpdate[] = []
+  /** Members to be told of commits, and the position of what they wrote last. */
+  readonly #writers = new Map<RoomMember, number>()
+
+  constructor(options: RoomOptions) {
+    this.document = options.document
+    this.channel = options.channel
+    this.#storage = options.storage
+    this.#contentBytesMax = options.contentBytesMax
+    this.#events = options.events
+    void this.#read()
+  }
+
+  /** Whether nobody is in it and nothing is under way. */
+  get idle(): boolean {
+    return (
+      this.#state.kind !== 'loading' &&
+      this.#members.size === 0 &&
+      this.#needs.size === 0 &&
+      this.#underWay === 0
+    )
+  }
+
+  /** Up to which position everything accepted is durable. */
+  get durablePosition(): number {
+    return this.#durablePosition
+  }
+
+  /**
+   * Lets a member in: it gets `welcome`, and with a state vector what that lacks, or `refused`.
+   * Joining again starts anew.
+   */
+  join(member: RoomMember, stateVector?: StateVector): void {
+    this.#need(member, { kind: 'join', stateVector })
+  }
+
+  /** Sends a member what it lacks, once more. */
+  resync(member: RoomMember, stateVector: StateVector): void {
+    this.#need(member, { kind: 'state', stateVector })
+  }
+
+  /** Sends a member that was too slow what came after the update numbered `seq`. */
+  catchUp(member: RoomMember, seq: number): void {
+    this.#need(member, { kind: 'since', seq })
+  }
+
+  leave(member: RoomMember): void {
+    this.#needs.delete(member)
+    this.#writers.delete(member)
+    if (!this.#members.delete(member)) return
+    this.#sendAwareness(this.#awareness.remove(member), member)
+  }
+
+  /**
+   * Takes in an update, whose bytes may be changed afterwards. Answers the position that
+   * `durablePosition` must reach before it, and all before it, is durable; `gap` if it builds on
+   * something that is not there.
+   *
+   * @throws UPDATE_INVALID
+   */
+  write(member: RoomMember, update: Uint8Array): number | 'gap' {
+    const state = this.#state
+    assert(state.kind === 'active', 'a member writes before its welcome')
+    const structure = readUpdateStructure(update)
+    const verdict = state.accepted.check(structure)
+    if (verdict === 'gap') return 'gap'
+    if (verdict === 'new') {
+      state.accepted.advance(structure)
+      // A view would keep the whole message in memory.
+      this.#append(member, update.slice(0, structure.endOffset), structure)
+    }
+    if (this.#acceptedPosition > this.#durablePosition) {
+      this.#writers.set(member, this.#acceptedPosition)
+    }
+    return this.#acceptedPosition
+  }
+
+  /** Takes in what a member says about itself, and tells the others. */
+  say(member: RoomMember, entries: readonly AwarenessEntry[]): void {
+    this.#sendAwareness(this.#awareness.apply(entries, member), member)
+  }
+
+  /** What is durable, as an encoded state vector. */
+  stateVector(): Uint8Array {
+    const state = this.#state
+    assert(state.kind === 'active', 'the state of a room that is not loaded')
+    // Yjs takes a map for a document, and does not change it.
+    return Y.encodeStateVector(state.committed.vector as Map<number, number>)
+  }
+
+  /** What all members say, as a message; undefined if nobody says anything. */
+  awarenessMessage(): Uint8Array | undefined {
+    return awarenessMessage(this.#awareness.all())
+  }
+
+  /** Resolves when no commit is under way. */
+  async settled(): Promise<void> {
+    if (this.#underWay > 0) await new Promise<void>(resolve => this.#settled.push(resolve))
+  }
+
+  /** Ends the room: it has been idle, or the relay closes. */
+  close(): void {
+    this.#state = { kind: 'closed' }
+    this.#members.clear()
+    this.#needs.clear()
+  }
+
+  #need(member: RoomMember, need: Need): void {
+    if (this.#state.kind === 'closed') return
+    this.#needs.set(member, need)
+    this.#serve()
+  }
+
+  /** Gives the members what they need, if it is there. */
+  #serve(): void {
+    const state = this.#state
+    if (state.kind !== 'active' || this.#needs.size === 0) return
+    if (state.content.kind === 'stored') {
+      state.content = { kind: 'reading', meanwhile: [] }
+      void this.#read()
+    }
+    if (state.content.kind !== 'present') return
+    const { chunks } = state.content
+    for (const [member, need] of this.#needs) {
+      this.#needs.delete(member)
+      if (need.kind === 'join') {
+        this.#members.add(member)
+        member.welcome(this.stateVector())
+      }
+      if (need.kind === 'since') member.begin(chunks.since(need.seq), this.#seq)
+      else if (need.stateVector) member.begin(chunks.lacking(need.stateVector), this.#seq)
+    }
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const stored = await this.#storage.load(this.document)
+      // Commits of this turn may be among what was read; a reader can take them twice.
+      this.#hasRead(readDocument(stored, this.#seq))
+    } catch (thrown) {
+      this.#readFailed(toStatemeshError(thrown, 'STORAGE_UNAVAILABLE'))
+    }
+  }
+
+  #hasRead({ chunks, state: read, damage }: ReturnType<typeof readDocument>): void {
+    const state = this.#state
+    if (state.kind === 'closed') return
+    if (damage.length > 0) this.#events.damaged(damage)
+    if (state.kind === 'loading') {
+      const content: Content = { kind: 'present', chunks: new RoomContent(chunks) }
+      this.#state = { kind: 'active', accepted: new DocumentState(read), committed: read, content }
+    } else {
+      assert(state.content.kind === 'reading', 'read what nobody needed')
+      const all = [...chunks, ...state.content.meanwhile]
+      state.content = { kind: 'present', chunks: new RoomContent(all) }
+    }
+    this.#serve()
+  }
+
+  #readFailed(error: StatemeshError): void {
+    const state = this.#state
+    if (state.kind === 'closed') return
+    const waiting = [...this.#needs.keys()]
+    this.#needs.clear()
+    if (state.kind === 'active') state.content = { kind: 'stored' }
+    else this.close()
+    if (state.kind === 'loading') this.#events.loadFailed(error)
+    for (const member of waiting) member.refused(error)
+  }
+
+  #append(writer: RoomMember, update: Uint8Array, structure: UpdateStructure): void {
+    this.#acceptedPosition += 1
+    this.#underWay += 1
+    const position = this.#acceptedPosition
+    const write: Write = { writer, update, structure, position, epoch: this.#epoch }
+    this.#storage.append(this.document, update).then(
+      () => this.#committed(write),
+      thrown => this.#failed(write, toStatemeshError(thrown, 'STORAGE_UNAVAILABLE')),
+    )
+  }
+
+  #committed(write: Write): void {
+    this.#underWay -= 1
+    const state = this.#state
+    // Something before it failed: it is stored, but builds on what is not. See `readDocument`.
+    if (write.epoch !== this.#epoch || state.kind !== 'active') return this.#evaluateSettled()
+    state.committed.advance(write.structure)
+    this.#durablePosition = write.position
+    this.#seq += 1
+    this.#keep(state, updateChunk(write.update, write.structure, this.#seq))
+    // The commits of one group resolve together: one broadcast for all of them.
+    if (this.#turn.length === 0) queueMicrotask(() => this.#endTurn())
+    this.#turn.push(write)
+    this.#evaluateSettled()
+  }
+
+  #keep(state: Extract<RoomState, { kind: 'active' }>, chunk: Chunk): void {
+    const { content } = state
+    if (content.kind === 'reading') content.meanwhile.push(chunk)
+    if (content.kind !== 'present') return
+    content.chunks.add(chunk)
+    if (content.chunks.looseBytes > this.#contentBytesMax) state.content = { kind: 'stored' }
+  }
+
+  #endTurn(): void {
+    const updates = this.#turn
+    if (updates.length === 0) return
+    this.#turn = []
+    const broadcast = new Broadcast(this.#seq - updates.length + 1, updates)
+    for (const member of this.#members) member.deliver(broadcast)
+    for (const [member, position] of this.#writers) {
+      if (position <= this.#durablePosition) this.#writers.delete(member)
+      member.committed()
+    }
+  }
+
+  #failed(write: Write, error: StatemeshError): void {
+    this.#underWay -= 1
+    const state = this.#state
+    if (write.epoch === this.#epoch && state.kind === 'active') {
+      this.#endTurn()
+      this.#epoch += 1
+      state.accepted = new DocumentState(state.committed)
+      this.#acceptedPosition = this.#durablePosition
+      const writers = [...this.#writers.keys()]
+      this.#writers.clear()
+      this.#events.commitFailed(error)
+      for (const member of writers) member.writesFailed(error)
+    }
+    this.#evaluateSettled()
+  }
+
+  #evaluateSettled(): void {
+    if (this.#underWay > 0 || this.#settled.length === 0) return
+    const settled = this.#settled
+    this.#settled = []
+    // Behind the end of the turn, which sends the acks.
+    queueMicrotask(() => {
+      for (const resolve of settled) resolve()
+    })
+  }
+
+  #sendAwareness(entries: readonly AwarenessEntry[], from: RoomMember): void {
+    const message = awarenessMessage(entries)
+    if (message === undefined) return
+    for (const member of this.#members) {
+      if (member !== from) member.awareness(message)
+    }
+  }
+}
+
+function awarenessMessage(entries: readonly AwarenessEntry[]): Uint8Array | undefined {
+  if (entries.length === 0) return undefined
+  return encodeYWebsocketMessage({ type: 'awareness', payload: encodeAwarenessUpdate(entries) })
+}
