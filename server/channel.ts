@@ -1,0 +1,280 @@
+/**
+ * One document on a statemesh link: what the peer writes is numbered, checked by the room and
+ * acked; what the room commits is sent on. PROTOCOL.md, *Channels* and *Numbers, acks and gaps*.
+ */
+import { StatemeshError, toStatemeshError } from '../src/base/error.ts'
+import { Queue } from '../src/base/queue.ts'
+import type { StateVector } from '../src/model/update-check.ts'
+import type { Frame } from '../src/protocol/frame.ts'
+import { InboundStream } from '../src/sync/inbound-stream.ts'
+import type { Broadcast } from './broadcast.ts'
+import { Feed } from './feed.ts'
+import type { Room } from './room.ts'
+import type { RoomMember } from './room-member.ts'
+
+type FrameOf<Type extends Frame['type']> = Extract<Frame, { type: Type }>
+
+/** The connection as its channels see it. */
+export interface ChannelLink {
+  /** The longest message that the peer accepts. */
+  readonly peerMessageBytesMax: number
+  /** Whether the peer bounds what is under way to it. */
+  readonly windowed: boolean
+  /** Whether the queue of the link and the peer's window have room. */
+  writable(): boolean
+  send(frame: Frame): void
+  sendEncoded(frame: Uint8Array): void
+  /** Sends messages that other links get too. */
+  sendShared(messages: readonly Uint8Array[]): void
+  /** Has `flushAcks` called at the end of this turn. */
+  ackLater(channel: Channel): void
+  /** What the peer has under way to us, not durable yet, changed by this many bytes. */
+  receiving(bytes: number): void
+  /** What we have under way to the peer, not acked yet, changed by this many bytes. */
+  sending(bytes: number): void
+  generation(): string
+  /** The channel has ended by itself. */
+  ended(channel: Channel): void
+  rejected(document: string, error: StatemeshError): void
+}
+
+interface AwaitedWrite {
+  readonly seq: number
+  readonly position: number
+  readonly bytes: number
+}
+
+/** Tag, numbers and lengths around an update. */
+const frameOverheadBytesMax = 32
+
+export class Channel implements RoomMember {
+  readonly room: Room
+  /** The number on which we send. */
+  readonly number: number
+  /** The number on which the peer sends. */
+  peerNumber: number
+  readonly #link: ChannelLink
+  readonly #feed: Feed
+  #inbound = new InboundStream()
+  /** Whether `open` has been answered and the peer may write. */
+  #writing = false
+  readonly #awaited = new Queue<AwaitedWrite>()
+  #receivedSeq = 0
+  #ackedSeq = 0
+  /** The number that the peer has come to; what it wrote itself is not sent, and skipped later. */
+  #sentSeq = 0
+  /** What was sent and not acked durable, where the peer has a window. */
+  readonly #sent = new Queue<{ readonly seq: number; readonly bytes: number }>()
+
+  constructor(room: Room, number: number, peerNumber: number, link: ChannelLink) {
+    this.room = room
+    this.number = number
+    this.peerNumber = peerNumber
+    this.#link = link
+    this.#feed = new Feed({
+      writable: () => link.writable(),
+      sendState: (update, seq, last) => this.#sendState(update, seq, last),
+      sendUpdates: (broadcast, after) => this.#sendUpdates(broadcast, after),
+      catchUp: seq => room.catchUp(this, seq),
+    })
+  }
+
+  /** The peer's `open`, the first or one that restarts both streams. */
+  open(peerNumber: number, stateVector: StateVector): void {
+    this.peerNumber = peerNumber
+    this.#stopWriting()
+    this.#feed.restart()
+    this.room.join(this, stateVector)
+  }
+
+  stream(frame: FrameOf<'state' | 'update' | 'skip'>): void {
+    if (!this.#writing) return
+    const arrival = this.#inbound.accept(frame)
+    if (arrival === 'ignore') return
+    if (arrival === 'gap') return this.#askForState()
+    if (frame.type === 'skip') return this.#await(frame.seq, this.room.durablePosition, 0)
+    try {
+      this.#write(frame)
+    } catch (thrown) {
+      this.#refuseWrites(frame.seq, toStatemeshError(thrown, 'UPDATE_INVALID'))
+    }
+  }
+
+  resync(stateVector: StateVector): void {
+    this.#feed.restart()
+    this.room.resync(this, stateVector)
+  }
+
+  acked(frame: FrameOf<'ack'>): void {
+    if (frame.level !== 'durable') return
+    let bytes = 0
+    while (this.#sent.length > 0 && this.#sent.at(0).seq <= frame.seq) {
+      bytes += this.#sent.shift()?.bytes ?? 0
+    }
+    if (bytes > 0) this.#link.sending(-bytes)
+  }
+
+  /** The peer does not want what we send. */
+  nacked(): void {
+    this.#feed.restart()
+  }
+
+  /** The link takes more again. */
+  resume(): void {
+    this.#feed.resume()
+  }
+
+  /** Ends the exchange, without a word. */
+  end(): void {
+    this.#stopWriting()
+    this.room.leave(this)
+    let bytes = 0
+    while (this.#sent.length > 0) bytes += this.#sent.shift()?.bytes ?? 0
+    if (bytes > 0) this.#link.sending(-bytes)
+  }
+
+  /** Sends one ack for all that has reached a level since the last. */
+  flushAcks(): void {
+    let durable: number | undefined
+    let bytes = 0
+    const { durablePosition } = this.room
+    while (this.#awaited.length > 0 && this.#awaited.at(0).position <= durablePosition) {
+      const write = this.#awaited.shift() as AwaitedWrite
+      durable = write.seq
+      bytes += write.bytes
+    }
+    if (bytes > 0) this.#link.receiving(-bytes)
+    const channel = this.peerNumber
+    if (durable !== undefined) {
+      this.#ackedSeq = Math.max(this.#ackedSeq, durable)
+      this.#link.send({ type: 'ack', channel, level: 'durable', seq: durable })
+    }
+    if (this.#receivedSeq <= this.#ackedSeq) return
+    this.#ackedSeq = this.#receivedSeq
+    this.#link.send({ type: 'ack', channel, level: 'received', seq: this.#receivedSeq })
+  }
+
+  welcome(stateVector: Uint8Array): void {
+    this.#inbound = new InboundStream()
+    this.#writing = true
+    const { number: channel } = this
+    const { document } = this.room
+    const generation = this.#link.generation()
+    this.#link.send({ type: 'open', channel, document, generation, stateVector })
+  }
+
+  begin(updates: readonly Uint8Array[], seq: number): void {
+    this.#feed.begin(updates, seq)
+  }
+
+  deliver(broadcast: Broadcast): void {
+    this.#feed.deliver(broadcast)
+  }
+
+  committed(): void {
+    this.flushAcks()
+  }
+
+  awareness(): void {
+    // The statemesh dialect has none.
+  }
+
+  refused(error: StatemeshError): void {
+    this.#refuseWrites(0, error)
+    this.#link.ended(this)
+  }
+
+  writesFailed(error: StatemeshError): void {
+    this.flushAcks()
+    const seq = this.#awaited.length > 0 ? this.#awaited.at(0).seq : this.#receivedSeq + 1
+    this.#refuseWrites(seq, error)
+  }
+
+  #write({ type, seq, update }: FrameOf<'state' | 'update'>): void {
+    const position = this.room.write(this, update)
+    if (position !== 'gap') return this.#await(seq, position, update.length)
+    if (type === 'update') return this.#askForState()
+    // Even its whole state builds on something that we do not have.
+    this.#refuseWrites(seq, new StatemeshError('UPDATE_GAP', 'the state has a gap'))
+  }
+
+  #await(seq: number, position: number, bytes: number): void {
+    this.#receivedSeq = seq
+    this.#awaited.push({ seq, position, bytes })
+    if (bytes > 0) this.#link.receiving(bytes)
+    this.#link.ackLater(this)
+  }
+
+  #askForState(): void {
+    this.#inbound.restart()
+    const stateVector = this.room.stateVector()
+    this.#link.send({ type: 'resync', channel: this.peerNumber, stateVector })
+  }
+
+  #refuseWrites(seq: number, error: StatemeshError): void {
+    this.flushAcks()
+    this.#stopWriting()
+    const { code, retryable, message } = error
+    this.#link.send({ type: 'nack', channel: this.peerNumber, seq, code, retryable, message })
+    this.#link.rejected(this.room.document, error)
+  }
+
+  #stopWriting(): void {
+    this.#writing = false
+    this.#receivedSeq = 0
+    this.#ackedSeq = 0
+    let bytes = 0
+    while (this.#awaited.length > 0) bytes += this.#awaited.shift()?.bytes ?? 0
+    if (bytes > 0) this.#link.receiving(-bytes)
+  }
+
+  #sendState(update: Uint8Array, seq: number, last: boolean): void {
+    if (!this.#fits(update.length)) return
+    this.#link.send({ type: 'state', channel: this.number, seq, last, update })
+    this.#sentSeq = seq
+    this.#take(seq, update.length)
+  }
+
+  #sendUpdates(broadcast: Broadcast, after: number): void {
+    if (!this.#fits(broadcast.updateBytesMax)) return
+    if (after < broadcast.firstSeq && !broadcast.isOf(this)) {
+      this.#skipTo(broadcast.firstSeq - 1)
+      this.#link.sendShared(broadcast.messages(this.number))
+      this.#sentSeq = broadcast.lastSeq
+    } else {
+      this.#sendSome(broadcast, after)
+    }
+    if (this.#sentSeq === broadcast.lastSeq) this.#take(broadcast.lastSeq, broadcast.bytes)
+  }
+
+  /** Sends what others wrote. */
+  #sendSome(broadcast: Broadcast, after: number): void {
+    const { firstSeq, updates } = broadcast
+    for (let index = Math.max(0, after + 1 - firstSeq); index < updates.length; index++) {
+      if (updates[index]?.writer === this) continue
+      this.#skipTo(firstSeq + index - 1)
+      this.#link.sendEncoded(broadcast.frames(this.number)[index] as Uint8Array)
+      this.#sentSeq = firstSeq + index
+    }
+  }
+
+  /** The peer's own updates are passed over when one of another's follows. */
+  #skipTo(seq: number): void {
+    if (seq > this.#sentSeq) this.#link.send({ type: 'skip', channel: this.number, seq })
+  }
+
+  #take(seq: number, bytes: number): void {
+    if (!this.#link.windowed) return
+    this.#sent.push({ seq, bytes })
+    this.#link.sending(bytes)
+  }
+
+  #fits(updateBytes: number): boolean {
+    const bytesMax = this.#link.peerMessageBytesMax
+    if (updateBytes + frameOverheadBytesMax <= bytesMax) return true
+    this.#feed.restart()
+    const message = `the document holds an update of ${updateBytes} bytes`
+    this.#refuseWrites(0, new StatemeshError('FRAME_TOO_LARGE', message))
+    return false
+  }
+}

@@ -1,0 +1,319 @@
+/**
+ * A statemesh link that the relay has accepted: hello, keep-alive, credit, and the channels on it.
+ * PROTOCOL.md, *The statemesh link*.
+ */
+import * as Y from 'yjs'
+import { StatemeshError, toStatemeshError } from '../src/base/error.ts'
+import { type DocumentName, parseDocumentName } from '../src/model/document-name.ts'
+import type { StateVector } from '../src/model/update-check.ts'
+import { decodeMessage, encodeFrame, type Frame, protocolVersion } from '../src/protocol/frame.ts'
+import type { Link } from '../src/transport/transport.ts'
+import { joinFrames } from './broadcast.ts'
+import { Channel, type ChannelLink } from './channel.ts'
+import { closeCodes } from './close-codes.ts'
+import { LinkPressure } from './link-pressure.ts'
+import { RecentSet } from './recent-set.ts'
+import type { Connection, RelayContext } from './relay-context.ts'
+
+type FrameOf<Type extends Frame['type']> = Extract<Frame, { type: Type }>
+
+/** Far more than can be under way when a channel closes. */
+const closedNumbersMax = 1024
+
+export interface LinkConnectionOptions {
+  link: Link
+  relay: RelayContext
+  /** For the log. */
+  id: number
+  onClosed: (code: number) => void
+}
+
+export class LinkConnection implements Connection, ChannelLink {
+  readonly #link: Link
+  readonly #relay: RelayContext
+  readonly #id: number
+  readonly #onClosed: (code: number) => void
+  readonly #pressure: LinkPressure
+  #hello: FrameOf<'hello'> | undefined
+  #draining = false
+  readonly #byPeerNumber = new Map<number, Channel>()
+  readonly #byNumber = new Map<number, Channel>()
+  readonly #byDocument = new Map<string, Channel>()
+  /** Numbers of channels that ended: the peer's, for frames under way, and ours, not to be used again. */
+  readonly #closedByPeer = new RecentSet(closedNumbersMax)
+  readonly #used = new RecentSet(closedNumbersMax)
+  #receivingBytes = 0
+  #sendingBytes = 0
+  #outbox: Uint8Array[] = []
+  #toAck = new Set<Channel>()
+  #turnEnding = false
+  #lastReceived: number
+  #lastSent: number
+  #nonce = 0
+
+  constructor({ link, relay, id, onClosed }: LinkConnectionOptions) {
+    this.#link = link
+    this.#relay = relay
+    this.#id = id
+    this.#onClosed = onClosed
+    this.#lastReceived = relay.time.monotonic()
+    this.#lastSent = this.#lastReceived
+    const { queueBytesMax, slowReaderMilliseconds, messageBytesMax, windowBytes } = relay.limits
+    this.#pressure = new LinkPressure({
+      link,
+      time: relay.time,
+      queueBytesMax,
+      slowReaderMilliseconds,
+      onDrained: () => this.#resume(),
+      onStuck: () => this.close(closeCodes.tryLater, 'the reader is too slow'),
+    })
+    link.start({
+      message: message => this.#onMessage(message),
+      close: code => this.#onClose(code),
+    })
+    const { node } = relay
+    this.send({ type: 'hello', version: protocolVersion, node, messageBytesMax, windowBytes })
+  }
+
+  get peerMessageBytesMax(): number {
+    return this.#hello?.messageBytesMax ?? 0
+  }
+
+  get windowed(): boolean {
+    return (this.#hello?.windowBytes ?? 0) > 0
+  }
+
+  writable(): boolean {
+    return !this.#windowUsedUp() && this.#pressure.writable()
+  }
+
+  send(frame: Frame): void {
+    this.sendEncoded(encodeFrame(frame))
+  }
+
+  sendEncoded(frame: Uint8Array): void {
+    this.#outbox.push(frame)
+    this.#endTurnLater()
+  }
+
+  sendShared(messages: readonly Uint8Array[]): void {
+    this.#flush()
+    for (const message of messages) this.#sendMessage(message)
+  }
+
+  ackLater(channel: Channel): void {
+    this.#toAck.add(channel)
+    this.#endTurnLater()
+  }
+
+  receiving(bytes: number): void {
+    this.#receivingBytes += bytes
+    const { windowBytes, messageBytesMax } = this.#relay.limits
+    if (this.#receivingBytes > windowBytes + messageBytesMax) {
+      this.close(closeCodes.tryLater, 'more is under way than the window allows')
+    }
+  }
+
+  sending(bytes: number): void {
+    const usedUp = this.#windowUsedUp()
+    this.#sendingBytes += bytes
+    if (usedUp && !this.#windowUsedUp()) this.#resume()
+  }
+
+  generation(): string {
+    return this.#relay.generation()
+  }
+
+  ended(channel: Channel): void {
+    this.#endChannel(channel)
+  }
+
+  rejected(document: string, { code, message }: StatemeshError): void {
+    const connection = this.#id
+    this.#relay.report({ level: 'warn', event: 'rejected', connection, document, code, message })
+  }
+
+  tick(now: number): void {
+    const { deadMilliseconds, pingMilliseconds } = this.#relay.limits
+    if (now - this.#lastReceived >= deadMilliseconds) {
+      return this.close(closeCodes.silent, 'nothing was received for too long')
+    }
+    if (now - this.#lastSent < pingMilliseconds) return
+    this.#nonce += 1
+    this.send({ type: 'ping', nonce: this.#nonce })
+  }
+
+  drain(): void {
+    this.#draining = true
+  }
+
+  close(code: number, reason: string): void {
+    this.#endTurn()
+    this.#draining = true
+    this.#link.close(code, reason)
+  }
+
+  #onMessage(message: Uint8Array): void {
+    this.#lastReceived = this.#relay.time.monotonic()
+    try {
+      for (const frame of decodeMessage(message)) {
+        if (this.#draining) return
+        this.#onFrame(frame)
+      }
+    } catch (thrown) {
+      this.#fail(thrown)
+    }
+  }
+
+  #fail(thrown: unknown): void {
+    const ours = thrown instanceof StatemeshError
+    const { code, message } = toStatemeshError(thrown, 'FRAME_INVALID')
+    const level = ours ? 'warn' : 'error'
+    const event = ours ? 'rejected' : 'failure'
+    this.#relay.report({ level, event, connection: this.#id, code, message })
+    this.close(ours ? closeCodes.malformed : closeCodes.failure, ours ? message : 'internal error')
+  }
+
+  #onClose(code: number): void {
+    this.#draining = true
+    this.#pressure.stop()
+    for (const channel of this.#byDocument.values()) channel.end()
+    this.#byDocument.clear()
+    this.#onClosed(code)
+  }
+
+  #onFrame(frame: Frame): void {
+    if (frame.type === 'hello') return this.#onHello(frame)
+    if (this.#hello === undefined) throw malformed('the first frame is not a hello')
+    switch (frame.type) {
+      case 'open':
+        return this.#onOpen(frame)
+      case 'state':
+      case 'update':
+      case 'skip':
+        return this.#withPeerChannel(frame.channel, frame.seq, channel => channel.stream(frame))
+      case 'close':
+        return this.#withPeerChannel(frame.channel, 0, channel => this.#endChannel(channel))
+      case 'ack':
+        return this.#byNumber.get(frame.channel)?.acked(frame)
+      case 'nack':
+        return this.#byNumber.get(frame.channel)?.nacked()
+      case 'resync':
+        return this.#byNumber.get(frame.channel)?.resync(readStateVector(frame.stateVector))
+      case 'ping':
+        return this.send({ type: 'pong', nonce: frame.nonce })
+      case 'pong':
+        return
+    }
+  }
+
+  #onHello(frame: FrameOf<'hello'>): void {
+    if (this.#hello !== undefined) throw malformed('a second hello')
+    if (frame.version !== protocolVersion) {
+      return this.close(
+        closeCodes.versionUnsupported,
+        `version ${frame.version} is not spoken here`,
+      )
+    }
+    this.#hello = frame
+  }
+
+  #onOpen(frame: FrameOf<'open'>): void {
+    if (frame.channel === 0) throw malformed('channels are numbered from 1')
+    const stateVector = readStateVector(frame.stateVector)
+    let document: DocumentName
+    try {
+      document = parseDocumentName(frame.document)
+    } catch (thrown) {
+      return this.#refuse(frame.channel, 0, toStatemeshError(thrown, 'DOCUMENT_NAME_INVALID'))
+    }
+    const holder = this.#byPeerNumber.get(frame.channel)
+    const channel = this.#byDocument.get(document) ?? this.#newChannel(document, frame.channel)
+    if (holder !== undefined && holder !== channel) throw malformed('a channel number used twice')
+    if (channel.peerNumber !== frame.channel) this.#forgetPeerNumber(channel.peerNumber)
+    this.#byPeerNumber.set(frame.channel, channel)
+    channel.open(frame.channel, stateVector)
+  }
+
+  #newChannel(document: DocumentName, peerNumber: number): Channel {
+    const room = this.#relay.room(document)
+    // One number for all links lets them share bytes, unless this link has used it before.
+    const number = this.#used.has(room.channel) ? this.#relay.freshChannel() : room.channel
+    const channel = new Channel(room, number, peerNumber, this)
+    this.#byDocument.set(document, channel)
+    this.#byNumber.set(number, channel)
+    return channel
+  }
+
+  #windowUsedUp(): boolean {
+    return this.windowed && this.#sendingBytes >= (this.#hello?.windowBytes ?? 0)
+  }
+
+  #endChannel(channel: Channel): void {
+    channel.end()
+    this.#toAck.delete(channel)
+    this.#byDocument.delete(channel.room.document)
+    this.#byNumber.delete(channel.number)
+    this.#used.add(channel.number)
+    this.#forgetPeerNumber(channel.peerNumber)
+  }
+
+  #forgetPeerNumber(number: number): void {
+    this.#byPeerNumber.delete(number)
+    this.#closedByPeer.add(number)
+  }
+
+  #withPeerChannel(number: number, seq: number, act: (channel: Channel) => void): void {
+    const channel = this.#byPeerNumber.get(number)
+    if (channel !== undefined) return act(channel)
+    if (this.#closedByPeer.has(number)) return // it was under way when the channel ended
+    this.#refuse(number, seq, new StatemeshError('CHANNEL_UNKNOWN', 'the channel was never opened'))
+  }
+
+  #refuse(channel: number, seq: number, { code, retryable, message }: StatemeshError): void {
+    this.send({ type: 'nack', channel, seq, code, retryable, message })
+    this.#relay.report({ level: 'warn', event: 'rejected', connection: this.#id, code, message })
+  }
+
+  #resume(): void {
+    for (const channel of this.#byDocument.values()) channel.resume()
+  }
+
+  #endTurnLater(): void {
+    if (this.#turnEnding) return
+    this.#turnEnding = true
+    queueMicrotask(() => this.#endTurn())
+  }
+
+  #endTurn(): void {
+    const toAck = this.#toAck
+    this.#toAck = new Set()
+    for (const channel of toAck) channel.flushAcks()
+    this.#flush()
+    this.#turnEnding = false
+  }
+
+  #flush(): void {
+    if (this.#outbox.length === 0) return
+    const frames = this.#outbox
+    this.#outbox = []
+    for (const message of joinFrames(frames)) this.#sendMessage(message)
+  }
+
+  #sendMessage(message: Uint8Array): void {
+    this.#lastSent = this.#relay.time.monotonic()
+    this.#link.send(message)
+  }
+}
+
+function malformed(why: string): StatemeshError {
+  return new StatemeshError('FRAME_INVALID', why)
+}
+
+function readStateVector(bytes: Uint8Array): StateVector {
+  try {
+    return Y.decodeStateVector(bytes)
+  } catch (cause) {
+    throw new StatemeshError('FRAME_INVALID', 'a malformed state vector', { cause })
+  }
+}

@@ -1,0 +1,109 @@
+/** The relay on a TCP port: WebSockets of both dialects, and `GET /health`. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer } from 'ws'
+import { StatemeshError } from '../src/base/error.ts'
+import { subprotocol } from '../src/protocol/frame.ts'
+import type { Relay } from './relay.ts'
+import { acceptedLink } from './websocket-link.ts'
+
+export interface ListenOptions {
+  /** Default `127.0.0.1`. */
+  host?: string
+  /** 0 takes any free port. Default 4100. */
+  port?: number
+}
+
+export interface RelayServer {
+  /** `ws://` and the address it listens on. */
+  readonly url: string
+  readonly host: string
+  readonly port: number
+  /**
+   * Closes the relay, as `Relay.close` does, and then the port.
+   *
+   * @throws STORAGE_UNAVAILABLE when the clean end could not be recorded
+   */
+  close(): Promise<void>
+}
+
+/**
+ * Serves a relay on a port.
+ *
+ * @throws PORT_UNAVAILABLE when the port or the address cannot be had
+ */
+export async function listen(relay: Relay, options: ListenOptions = {}): Promise<RelayServer> {
+  const { host = '127.0.0.1', port = 4100 } = options
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: relay.limits.messageBytesMax,
+    // Updates hardly shrink, and a compressor costs a connection more memory than all the rest.
+    perMessageDeflate: false,
+    handleProtocols: offered => (offered.has(subprotocol) ? subprotocol : false),
+  })
+  const server = createServer((request, response) => answer(relay, request, response))
+  server.on('upgrade', (request, socket, head) => upgrade(relay, sockets, request, socket, head))
+  await bind(server, host, port)
+  const bound = (server.address() as AddressInfo).port
+  const shownHost = host.includes(':') ? `[${host}]` : host
+  return {
+    url: `ws://${shownHost}:${bound}`,
+    host,
+    port: bound,
+    async close() {
+      // First the relay: while it drains, `/health` says so and new sockets hear 1012.
+      try {
+        await relay.close()
+      } finally {
+        for (const socket of sockets.clients) socket.terminate()
+        await closeServer(server)
+      }
+    },
+  }
+}
+
+function upgrade(
+  relay: Relay,
+  sockets: WebSocketServer,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): void {
+  sockets.handleUpgrade(request, socket, head, webSocket => {
+    relay.accept(acceptedLink(webSocket, socket), {
+      path: request.url ?? '/',
+      subprotocol: webSocket.protocol === '' ? undefined : webSocket.protocol,
+      address: request.socket.remoteAddress,
+    })
+  })
+}
+
+function answer(relay: Relay, request: IncomingMessage, response: ServerResponse): void {
+  const path = request.url?.replace(/\?.*$/s, '')
+  if (request.method !== 'GET' || path !== '/health') {
+    response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n')
+    return
+  }
+  const health = relay.health()
+  response
+    .writeHead(health.ready ? 200 : 503, { 'content-type': 'application/json' })
+    .end(`${JSON.stringify(health)}\n`)
+}
+
+function bind(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', cause => {
+      const message = `cannot listen on ${host}, port ${port}: ${cause.message}`
+      reject(new StatemeshError('PORT_UNAVAILABLE', message, { cause }))
+    })
+    server.listen(port, host, resolve)
+  })
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise(resolve => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}

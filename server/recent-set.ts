@@ -1,0 +1,22 @@
+/** A set of numbers that forgets the oldest, so that no peer can make it grow without bound. */
+export class RecentSet {
+  readonly #sizeMax: number
+  readonly #numbers = new Set<number>()
+
+  constructor(sizeMax: number) {
+    this.#sizeMax = sizeMax
+  }
+
+  has(number: number): boolean {
+    return this.#numbers.has(number)
+  }
+
+  add(number: number): void {
+    this.#numbers.add(number)
+    if (this.#numbers.size <= this.#sizeMax) return
+    for (const oldest of this.#numbers) {
+      this.#numbers.delete(oldest)
+      break
+    }
+  }
+}

@@ -1,0 +1,28 @@
+/** What a relay gives its connections. */
+import type { TimeSource } from '../src/base/time.ts'
+import type { DocumentName } from '../src/model/document-name.ts'
+import type { RelayEvent, RelayLimits } from './relay-options.ts'
+import type { Room } from './room.ts'
+
+export interface RelayContext {
+  readonly time: TimeSource
+  readonly limits: Readonly<RelayLimits>
+  /** The id of this relay process, for `hello`. */
+  readonly node: string
+  /** The incarnation of the store; it changes when damage is found. */
+  generation(): string
+  /** The room of a document, which is loaded if it is not there. */
+  room(document: DocumentName): Room
+  /** A channel number that was never used. */
+  freshChannel(): number
+  report(event: RelayEvent): void
+}
+
+/** A connection of either dialect, as the relay sees it. */
+export interface Connection {
+  /** Does what is due at `now` (monotonic). */
+  tick(now: number): void
+  /** Stops taking in what arrives. */
+  drain(): void
+  close(code: number, reason: string): void
+}

@@ -1,0 +1,257 @@
+/**
+ * The relay: rooms, and the connections that use them. It knows neither sockets nor files, so that
+ * the same code runs in a process of its own, inside another program, and in a simulation.
+ */
+import { StatemeshError } from '../src/base/error.ts'
+import { randomId, systemRandom } from '../src/base/random.ts'
+import { type CancelTimer, systemTime, type TimeSource } from '../src/base/time.ts'
+import type { DocumentName } from '../src/model/document-name.ts'
+import { subprotocol } from '../src/protocol/frame.ts'
+import { type Incarnation, openIncarnation } from '../src/storage/incarnation.ts'
+import type { Storage } from '../src/storage/storage.ts'
+import type { Link } from '../src/transport/transport.ts'
+import { closeCodes } from './close-codes.ts'
+import { LinkConnection } from './connection.ts'
+import { documentOfPath } from './document-path.ts'
+import type { Connection, RelayContext } from './relay-context.ts'
+import {
+  defaultRelayLimits,
+  type RelayEvent,
+  type RelayLimits,
+  type RelayOptions,
+} from './relay-options.ts'
+import { Room } from './room.ts'
+import { StockConnection } from './stock-connection.ts'
+
+/** What is known of a connection before it speaks. */
+export interface LinkRequest {
+  /** The path of its URL, with or without the query string; for the stock dialect the document. */
+  path: string
+  /** The subprotocol that was agreed on; none means the stock dialect. */
+  subprotocol?: string | undefined
+  /** Where it comes from, for the log. */
+  address?: string | undefined
+}
+
+export interface RelayHealth {
+  /** Whether the process answers at all. */
+  readonly live: boolean
+  /** Whether it accepts connections. */
+  readonly ready: boolean
+  readonly rooms: number
+  readonly connections: number
+  readonly generation: string
+}
+
+/** Looks at idle links and rooms this often, but at least four times in the shortest limit. */
+const tickMillisecondsMax = 5_000
+
+/**
+ * Starts a relay on a storage, which must be its own.
+ *
+ * @throws STORAGE_UNAVAILABLE, CLOSED
+ */
+export async function createRelay(options: RelayOptions): Promise<Relay> {
+  const random = options.random ?? systemRandom
+  const incarnation = await openIncarnation(options.storage, random)
+  return new Relay(options, incarnation, randomId(random))
+}
+
+export class Relay {
+  readonly limits: Readonly<RelayLimits>
+  readonly time: TimeSource
+  readonly #storage: Storage
+  readonly #incarnation: Incarnation
+  readonly #context: RelayContext
+  readonly #onEvent: (event: RelayEvent) => void
+  readonly #rooms = new Map<DocumentName, Room>()
+  /** Since when (monotonic) a room has been seen idle. */
+  readonly #idleSince = new Map<Room, number>()
+  readonly #connections = new Set<Connection>()
+  #lastConnection = 0
+  #lastChannel = 0
+  #cancelTick: CancelTimer | undefined
+  #closing: Promise<void> | undefined
+  #allGone: (() => void) | undefined
+
+  /** Not for users: `createRelay` has opened the incarnation. */
+  constructor(options: RelayOptions, incarnation: Incarnation, node: string) {
+    this.limits = { ...defaultRelayLimits, ...options.limits }
+    this.time = options.time ?? systemTime
+    this.#storage = options.storage
+    this.#incarnation = incarnation
+    this.#onEvent = options.onEvent ?? (() => undefined)
+    this.#context = {
+      time: this.time,
+      limits: this.limits,
+      node,
+      generation: () => incarnation.generation,
+      room: document => this.#room(document),
+      freshChannel: () => this.#freshChannel(),
+      report: event => this.#onEvent(event),
+    }
+    this.#tickLater()
+  }
+
+  /** Serves a connection, until it ends or the relay closes. Not to be started by the caller. */
+  accept(link: Link, request: LinkRequest): void {
+    this.#lastConnection += 1
+    const id = this.#lastConnection
+    if (this.#closing !== undefined) return refuse(link, closeCodes.restart, 'the relay closes')
+    try {
+      const connection = this.#connect(link, request, id)
+      this.#connections.add(connection)
+    } catch (thrown) {
+      if (!(thrown instanceof StatemeshError)) throw thrown
+      const { code, message } = thrown
+      this.#onEvent({ level: 'warn', event: 'rejected', connection: id, code, message })
+      return refuse(link, closeCodes.nameInvalid, message)
+    }
+    const { address } = request
+    const where = address === undefined ? {} : { address }
+    this.#onEvent({ level: 'info', event: 'connected', connection: id, ...where })
+  }
+
+  health(): RelayHealth {
+    return {
+      live: true,
+      ready: this.#closing === undefined,
+      rooms: this.#rooms.size,
+      connections: this.#connections.size,
+      generation: this.#incarnation.generation,
+    }
+  }
+
+  /**
+   * Ends the relay: what has arrived is committed and acked, then all links are closed with 1012.
+   * The storage stays open. A second call waits for the first.
+   *
+   * @throws STORAGE_UNAVAILABLE when the clean end could not be recorded
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    // After this turn, so that `close` has answered and everyone sees that it is closing.
+    await Promise.resolve()
+    this.#cancelTick?.()
+    this.#onEvent({ level: 'info', event: 'draining' })
+    for (const connection of this.#connections) connection.drain()
+    await Promise.all([...this.#rooms.values()].map(room => room.settled()))
+    for (const connection of [...this.#connections]) {
+      connection.close(closeCodes.restart, 'the relay restarts')
+    }
+    await this.#connectionsGone()
+    for (const room of this.#rooms.values()) room.close()
+    this.#rooms.clear()
+    await this.#incarnation.end()
+    this.#onEvent({ level: 'info', event: 'closed' })
+  }
+
+  /** Waits until all links have ended, but not for ever. */
+  async #connectionsGone(): Promise<void> {
+    if (this.#connections.size === 0) return
+    await new Promise<void>(resolve => {
+      const cancel = this.time.after(this.limits.drainMilliseconds, resolve)
+      this.#allGone = () => {
+        cancel()
+        resolve()
+      }
+    })
+  }
+
+  #connect(link: Link, { path, ...request }: LinkRequest, id: number): Connection {
+    const relay = this.#context
+    const onClosed = (code: number) => {
+      this.#connections.delete(connection)
+      this.#onEvent({ level: 'info', event: 'disconnected', connection: id, code })
+      if (this.#connections.size === 0) this.#allGone?.()
+    }
+    const connection: Connection =
+      request.subprotocol === subprotocol
+        ? new LinkConnection({ link, relay, id, onClosed })
+        : new StockConnection({ link, relay, id, onClosed, document: documentOfPath(path) })
+    return connection
+  }
+
+  #room(document: DocumentName): Room {
+    const present = this.#rooms.get(document)
+    if (present !== undefined) {
+      this.#idleSince.delete(present)
+      return present
+    }
+    const report = (event: RelayEvent['event'], { code, message }: StatemeshError) =>
+      this.#onEvent({ level: 'error', event, document, code, message })
+    const room: Room = new Room({
+      document,
+      channel: this.#freshChannel(),
+      storage: this.#storage,
+      contentBytesMax: this.limits.roomBytesMax,
+      events: {
+        loadFailed: error => {
+          if (this.#rooms.get(document) === room) this.#forget(room)
+          report('storage-failed', error)
+        },
+        commitFailed: error => report('storage-failed', error),
+        damaged: damage => this.#onDamaged(document, damage),
+      },
+    })
+    this.#rooms.set(document, room)
+    return room
+  }
+
+  #onDamaged(document: DocumentName, damage: readonly string[]): void {
+    // Replicas that trust what this store once acked must bring it again.
+    this.#incarnation.renew()
+    const message = damage.slice(0, 10).join('; ')
+    this.#onEvent({ level: 'error', event: 'damaged', document, code: 'STORAGE_CORRUPT', message })
+  }
+
+  #forget(room: Room): void {
+    this.#rooms.delete(room.document)
+    this.#idleSince.delete(room)
+  }
+
+  #freshChannel(): number {
+    this.#lastChannel += 1
+    return this.#lastChannel
+  }
+
+  #tickLater(): void {
+    const { limits } = this
+    const shortest = Math.min(
+      limits.roomIdleMilliseconds,
+      limits.pingMilliseconds,
+      limits.keepAliveMilliseconds,
+    )
+    const milliseconds = Math.min(tickMillisecondsMax, shortest / 4)
+    this.#cancelTick = this.time.after(milliseconds, () => this.#tick())
+  }
+
+  #tick(): void {
+    const now = this.time.monotonic()
+    for (const connection of [...this.#connections]) connection.tick(now)
+    for (const room of this.#rooms.values()) this.#unloadIdle(room, now)
+    this.#tickLater()
+  }
+
+  #unloadIdle(room: Room, now: number): void {
+    if (!room.idle) {
+      this.#idleSince.delete(room)
+      return
+    }
+    const since = this.#idleSince.get(room) ?? now
+    this.#idleSince.set(room, since)
+    if (now - since < this.limits.roomIdleMilliseconds) return
+    room.close()
+    this.#forget(room)
+  }
+}
+
+/** Ends a link that is not served. */
+function refuse(link: Link, code: number, reason: string): void {
+  link.start({ message: () => undefined, close: () => undefined })
+  link.close(code, reason)
+}

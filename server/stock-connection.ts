@@ -1,0 +1,244 @@
+/**
+ * A socket of an unmodified y-websocket client: one document, no numbers and no acks. PROTOCOL.md,
+ * *The y-websocket dialect*.
+ *
+ * A client whose update is invalid is told so and closed with 4400, after which it does not dial
+ * again: its document holds that update, so it would send it again at every sync. One whose update
+ * could not be stored is closed with 1013: it dials again and syncs, which is all that it needs.
+ */
+import * as Y from 'yjs'
+import { StatemeshError, toStatemeshError } from '../src/base/error.ts'
+import type { DocumentName } from '../src/model/document-name.ts'
+import { decodeAwarenessUpdate } from '../src/protocol/awareness-update.ts'
+import {
+  decodeYWebsocketMessage,
+  encodeYWebsocketMessage,
+  keepAliveMessage,
+  type YWebsocketMessage,
+} from '../src/protocol/y-websocket.ts'
+import type { Link } from '../src/transport/transport.ts'
+import type { Broadcast } from './broadcast.ts'
+import { closeCodes } from './close-codes.ts'
+import { Feed } from './feed.ts'
+import { LinkPressure } from './link-pressure.ts'
+import type { Connection, RelayContext } from './relay-context.ts'
+import type { Room } from './room.ts'
+import type { RoomMember } from './room-member.ts'
+
+export interface StockConnectionOptions {
+  link: Link
+  relay: RelayContext
+  document: DocumentName
+  /** For the log. */
+  id: number
+  onClosed: (code: number) => void
+}
+
+export class StockConnection implements Connection, RoomMember {
+  readonly #link: Link
+  readonly #relay: RelayContext
+  readonly #id: number
+  readonly #onClosed: (code: number) => void
+  readonly #room: Room
+  readonly #pressure: LinkPressure
+  readonly #feed: Feed
+  /** What came before the document was loaded; undefined from then on. */
+  #early: Uint8Array[] | undefined = []
+  #earlyBytes = 0
+  /** Whether the client has been asked for its state and has not answered. */
+  #asked = false
+  /** Whether the client missed awareness messages. */
+  #awarenessMissed = false
+  #draining = false
+  #lastSent: number
+
+  constructor({ link, relay, document, id, onClosed }: StockConnectionOptions) {
+    this.#link = link
+    this.#relay = relay
+    this.#id = id
+    this.#onClosed = onClosed
+    this.#lastSent = relay.time.monotonic()
+    this.#room = relay.room(document)
+    const { queueBytesMax, slowReaderMilliseconds } = relay.limits
+    this.#pressure = new LinkPressure({
+      link,
+      time: relay.time,
+      queueBytesMax,
+      slowReaderMilliseconds,
+      onDrained: () => this.#resume(),
+      onStuck: () => this.close(closeCodes.tryLater, 'the reader is too slow'),
+    })
+    this.#feed = new Feed({
+      writable: () => this.#pressure.writable(),
+      sendState: (update, _seq, last) =>
+        this.#send({ type: last ? 'sync-answer' : 'update', update }),
+      sendUpdates: (broadcast, after) => this.#sendUpdates(broadcast, after),
+      catchUp: seq => this.#room.catchUp(this, seq),
+    })
+    link.start({
+      message: message => this.#onMessage(message),
+      close: code => this.#onClose(code),
+    })
+    this.#room.join(this)
+  }
+
+  tick(now: number): void {
+    if (now - this.#lastSent < this.#relay.limits.keepAliveMilliseconds) return
+    if (this.#pressure.writable()) this.#sendBytes(keepAliveMessage)
+  }
+
+  drain(): void {
+    this.#draining = true
+  }
+
+  close(code: number, reason: string): void {
+    this.#draining = true
+    this.#link.close(code, reason)
+  }
+
+  welcome(stateVector: Uint8Array): void {
+    this.#ask(stateVector)
+    this.#sendAwareness()
+    const early = this.#early ?? []
+    this.#early = undefined
+    for (const message of early) this.#handle(message)
+  }
+
+  begin(updates: readonly Uint8Array[], seq: number): void {
+    this.#feed.begin(updates, seq)
+  }
+
+  deliver(broadcast: Broadcast): void {
+    this.#feed.deliver(broadcast)
+  }
+
+  committed(): void {
+    // The dialect has no acks.
+  }
+
+  awareness(message: Uint8Array): void {
+    if (this.#pressure.writable()) this.#sendBytes(message)
+    else this.#awarenessMissed = true
+  }
+
+  refused(error: StatemeshError): void {
+    this.#reject(error)
+    this.close(closeCodes.tryLater, error.message)
+  }
+
+  writesFailed(error: StatemeshError): void {
+    this.close(closeCodes.tryLater, error.message)
+  }
+
+  #onMessage(message: Uint8Array): void {
+    if (this.#early === undefined) return this.#handle(message)
+    this.#earlyBytes += message.length
+    this.#early.push(message)
+    if (this.#earlyBytes > this.#relay.limits.messageBytesMax) {
+      this.close(closeCodes.tryLater, 'too much was sent before the document was loaded')
+    }
+  }
+
+  #handle(bytes: Uint8Array): void {
+    if (this.#draining) return
+    try {
+      const message = decodeYWebsocketMessage(bytes)
+      if (message !== undefined) this.#onDecoded(message)
+    } catch (thrown) {
+      this.#fail(thrown)
+    }
+  }
+
+  #onDecoded(message: YWebsocketMessage): void {
+    switch (message.type) {
+      case 'sync-request':
+        this.#feed.restart()
+        return this.#room.resync(this, readStateVector(message.stateVector))
+      case 'sync-answer':
+        this.#asked = false
+        return this.#write(message.update, 'answer')
+      case 'update':
+        return this.#write(message.update, 'update')
+      case 'awareness':
+        return this.#room.say(this, decodeAwarenessUpdate(message.payload))
+      case 'query-awareness':
+        return this.#sendAwareness()
+      case 'permission-denied':
+        return // clients do not send it
+    }
+  }
+
+  #write(update: Uint8Array, kind: 'answer' | 'update'): void {
+    if (this.#room.write(this, update) !== 'gap') return
+    // A client that is itself waiting for something answers with a gap; asking again is no use.
+    if (kind === 'answer') this.#reject(new StatemeshError('UPDATE_GAP', 'the answer has a gap'))
+    else this.#ask(this.#room.stateVector())
+  }
+
+  #ask(stateVector: Uint8Array): void {
+    if (this.#asked) return
+    this.#asked = true
+    this.#send({ type: 'sync-request', stateVector })
+  }
+
+  #fail(thrown: unknown): void {
+    if (!(thrown instanceof StatemeshError)) {
+      const { message } = toStatemeshError(thrown, 'FRAME_INVALID')
+      this.#relay.report({ level: 'error', event: 'failure', connection: this.#id, message })
+      return this.close(closeCodes.failure, 'internal error')
+    }
+    this.#reject(thrown)
+    this.#send({ type: 'permission-denied', reason: `${thrown.code}: ${thrown.message}` })
+    this.close(closeCodes.malformed, thrown.message)
+  }
+
+  #reject({ code, message }: StatemeshError): void {
+    const { document } = this.#room
+    const connection = this.#id
+    this.#relay.report({ level: 'warn', event: 'rejected', connection, document, code, message })
+  }
+
+  #onClose(code: number): void {
+    this.#draining = true
+    this.#pressure.stop()
+    this.#room.leave(this)
+    this.#onClosed(code)
+  }
+
+  #resume(): void {
+    this.#feed.resume()
+    if (this.#awarenessMissed && this.#pressure.writable()) this.#sendAwareness()
+  }
+
+  #sendUpdates(broadcast: Broadcast, after: number): void {
+    const messages = broadcast.stockMessages()
+    const first = Math.max(0, after + 1 - broadcast.firstSeq)
+    for (let index = first; index < messages.length; index++) {
+      if (broadcast.updates[index]?.writer === this) continue
+      this.#sendBytes(messages[index] as Uint8Array)
+    }
+  }
+
+  #sendAwareness(): void {
+    this.#awarenessMissed = false
+    const message = this.#room.awarenessMessage()
+    if (message !== undefined) this.#sendBytes(message)
+  }
+
+  #send(message: YWebsocketMessage): void {
+    this.#sendBytes(encodeYWebsocketMessage(message))
+  }
+
+  #sendBytes(message: Uint8Array): void {
+    this.#lastSent = this.#relay.time.monotonic()
+    this.#link.send(message)
+  }
+}
+
+function readStateVector(bytes: Uint8Array): Map<number, number> {
+  try {
+    return Y.decodeStateVector(bytes)
+  } catch (cause) {
+    throw new StatemeshError('FRAME_INVALID', 'a malformed state vector', { cause })
+  }
+}
