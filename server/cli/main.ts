@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+/** The command line of Statemesh. */
+import { Command } from 'commander'
+import { addRelayCommand } from './relay-command.ts'
+
+const program = new Command('statemesh').description(
+  'shared state for fleets of agents: relays and tools',
+)
+addRelayCommand(program)
+await program.parseAsync()
