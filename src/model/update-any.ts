@@ -8,6 +8,8 @@
 import type { UpdateCursor } from './update-cursor.ts'
 
 const kindObject = 118
+const forbiddenInValues = ['__proto__'] as const
+const forbiddenInDocOptions = ['__proto__', 'guid', 'gcFilter'] as const
 
 /** @throws UPDATE_INVALID for a malformed value or one that nests deeper than `nestingMax` */
 export function skipAny(cursor: UpdateCursor, nestingMax: number): void {
@@ -29,7 +31,7 @@ export function skipAny(cursor: UpdateCursor, nestingMax: number): void {
       cursor.text()
       return
     case kindObject:
-      return skipObject(cursor, nestingMax, '__proto__')
+      return skipObject(cursor, nestingMax, forbiddenInValues)
     case 117:
       return skipArray(cursor, nestingMax)
     case 116:
@@ -50,10 +52,10 @@ export function skipDocOptions(cursor: UpdateCursor, nestingMax: number): void {
   if (cursor.byte() !== kindObject) {
     throw cursor.refusal('the options of a subdocument are no object')
   }
-  skipObject(cursor, nestingMax, '__proto__', 'guid', 'gcFilter')
+  skipObject(cursor, nestingMax, forbiddenInDocOptions)
 }
 
-function skipObject(cursor: UpdateCursor, nestingLeft: number, ...forbidden: string[]): void {
+function skipObject(cursor: UpdateCursor, nestingLeft: number, forbidden: readonly string[]): void {
   checkNesting(cursor, nestingLeft)
   // A key is at least one byte, and so is a value.
   for (let left = cursor.count('keys', 2); left > 0; left--) {

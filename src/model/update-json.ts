@@ -131,13 +131,16 @@ class JsonText {
 
   #string(): boolean {
     if (!this.#take(quote)) return false
-    for (;;) {
-      const byte = this.#peek()
-      if (byte < 0x20) return false
-      this.#at += 1
+    const bytes = this.#bytes
+    for (let at = this.#at; at < this.#end; at++) {
+      const byte = bytes[at] as number
+      if (byte !== quote && byte !== backslash && byte >= 0x20) continue
+      this.#at = at + 1
       if (byte === quote) return true
-      if (byte === backslash && !this.#escape()) return false
+      if (byte !== backslash || !this.#escape()) return false
+      at = this.#at - 1
     }
+    return false
   }
 
   #escape(): boolean {

@@ -92,6 +92,10 @@ class StructureReader {
   #sectionNeeds: number[] = []
   #sectionLongItems: number[] = []
 
+  // The id that was read last as a neighbour or parent.
+  #neededClient = 0
+  #neededClock = 0
+
   constructor(update: Uint8Array, limits: UpdateLimits) {
     this.#cursor = new UpdateCursor(update)
     this.#limits = limits
@@ -159,7 +163,13 @@ class StructureReader {
 
   #item(info: number): number {
     if (info & flagOrigin) this.#need('left neighbour')
-    if (info & flagRightOrigin) this.#need('right neighbour')
+    if (info & flagRightOrigin) {
+      const leftClient = this.#neededClient
+      const leftClock = this.#neededClock
+      this.#need('right neighbour')
+      const same = leftClient === this.#neededClient && leftClock === this.#neededClock
+      if (info & flagOrigin && same) throw this.#cursor.refusal('both neighbours are the same')
+    }
     if ((info & (flagOrigin | flagRightOrigin)) === 0) this.#parent(info)
     const length = skipContent(this.#cursor, info & kindMask, this.#limits.nestingMax)
     if (length > 1) this.#sectionLongItems.push(this.#clock, length)
@@ -179,6 +189,8 @@ class StructureReader {
   #need(what: string): void {
     const client = this.#readClient()
     const clock = this.#cursor.uint()
+    this.#neededClient = client
+    this.#neededClock = clock
     if (client === this.#client) {
       // Yjs looks it up without asking whether it is there.
       if (clock >= this.#clock) {
