@@ -88,10 +88,16 @@ export interface PartitionOptions<Value, Chosen extends PolicyChoice<Value>> {
  * @throws PARTITION_INVALID for a malformed name, an unknown policy or merge choice, merge
  * choices with another policy, or a version that is not a positive integer
  */
-export function definePartition<
-  Value = unknown,
-  const Chosen extends PolicyChoice<Value> = PolicyName,
->(options: PartitionOptions<Value, Chosen>): PartitionDefinition<Value, Chosen> {
+export function definePartition<Value = unknown, const Chosen extends PolicyName = PolicyName>(
+  options: PartitionOptions<Value, Chosen>,
+): PartitionDefinition<Value, Chosen>
+// On its own, so that the siblings of a function that is written in place get their type.
+export function definePartition<Value = unknown>(
+  options: PartitionOptions<Value, PolicyFunction<Value>>,
+): PartitionDefinition<Value, PolicyFunction<Value>>
+export function definePartition<Value, Chosen extends PolicyChoice<Value>>(
+  options: PartitionOptions<Value, Chosen>,
+): PartitionDefinition<Value, Chosen> {
   const { name, policy, schema, version = 1, merge } = options
   parsePartitionName(name)
   if (typeof policy !== 'function' && !policyNames.includes(policy as PolicyName)) {
