@@ -4,8 +4,15 @@
  * content is decoded, so a relay can afford it for every update.
  *
  * It is strict because Yjs is not: `Y.applyUpdate` is not atomic, and there are updates of a few
- * bytes that wedge a document for ever. What is read here without an error, and which
- * `checkUpdate` then does not call a gap, applies as a whole.
+ * bytes that wedge a document for ever. What is read here without an error, and is no gap for
+ * `checkUpdate`, applies as a whole, unless a writer lied about what only the document knows:
+ * - a parent that is no type: Yjs puts a gc struct in the item's place, which is harmless;
+ * - neighbours that stand in another order, or in different lists: replicas may order elements
+ *   differently;
+ * - content that does not suit its place: null in XML cannot be printed, and a map value of
+ *   several clocks, hidden behind a left neighbour, can make garbage collection throw;
+ * - types nested thousands deep, over many updates: reading and deleting them overflows the stack.
+ * So whoever applies updates still has to expect a throw; one document is one trust domain.
  *
  * Layout: a number of client sections (number of structs, client, first clock, the structs), then
  * the delete set: a number of clients (client, number of ranges, each a clock and a length).

@@ -62,9 +62,9 @@ describe('the verdict on updates that Yjs made', () => {
           expect(state).toEqual(stateOf(doc))
         }
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     )
-    expect(Math.min(...Object.values(seen))).toBeGreaterThan(50)
+    expect(Math.min(...Object.values(seen))).toBeGreaterThan(20)
   })
 
   it('calls every deletion new when nobody knows which are known', () => {
@@ -196,12 +196,42 @@ describe('dependencies inside and outside of one update', () => {
     expect(applied(doc, bytes)).toBe(verdict)
   })
 
+  it('moves a state past all that an update brings, holes and known parts included', () => {
+    const structure = readUpdateStructure(
+      update([
+        [9, 0, first, [10, 1], rightOf(9, 1)],
+        [1, 0, first],
+      ]),
+    )
+    const moved = new Map([[9, 2]])
+    advanceState(moved, structure)
+    expect(moved).toEqual(
+      new Map([
+        [9, 3],
+        [1, 1],
+      ]),
+    )
+    advanceState(moved, readUpdateStructure(update([[9, 0, first]])))
+    expect(moved.get(9)).toBe(3)
+  })
+
   it('distrusts a known struct that claims to build on something unknown', () => {
     const lie = update([
       [9, 0, rightOf(2, 0), first],
       [2, 0, first],
     ])
     expect(checkUpdate(readUpdateStructure(lie), state)).toBe('gap')
+  })
+
+  it('cannot tell that a parent is no type: Yjs then keeps the clocks and drops the item', () => {
+    const doc = new Y.Doc()
+    const bytes = update([[1, 0, first, within(1, 0)]])
+    expect(checkUpdate(readUpdateStructure(bytes), new Map())).toBe('new')
+    expect(applied(doc, bytes)).toBe('new')
+    expect(doc.getText('t').toJSON()).toBe('a')
+    expect(stateOf(doc)).toEqual(new Map([[1, 2]]))
+    doc.getText('t').insert(1, 'b')
+    expect(doc.getText('t').toJSON()).toBe('ab')
   })
 
   it('asks again for an item that the state covers in part, and takes the rest', () => {

@@ -42,7 +42,7 @@ describe('the structure of updates that Yjs made', () => {
           expect(structure.endOffset).toBe(update.length)
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
   })
 
