@@ -52,10 +52,9 @@ export function rowName(key: string, writer: number): string {
 /** The parts of a row's name; undefined for a name that `rowName` would not give. */
 export function splitRowName(row: string): RowName | undefined {
   const end = row.indexOf(separator)
-  const writer = Number(row.slice(end + 1))
-  if (end < 1 || !Number.isSafeInteger(writer) || rowName(row.slice(0, end), writer) !== row) {
-    return undefined
-  }
+  const text = row.slice(end + 1)
+  const writer = Number(text)
+  if (end < 1 || !Number.isSafeInteger(writer) || `${writer}` !== text) return undefined
   return { key: row.slice(0, end), writer }
 }
 

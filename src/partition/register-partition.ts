@@ -235,8 +235,12 @@ export class RegisterPartition<Value = unknown> {
   }
 
   readonly #observe = (event: Y.YMapEvent<unknown>, { local }: Y.Transaction): void => {
-    const before = this.#view.update(event.keysChanged)
-    if (!this.#listeners.has('change') || before.size === 0) return
+    if (!this.#listeners.has('change')) {
+      this.#view.update(event.keysChanged)
+      return
+    }
+    const before = this.#view.updateAndCompare(event.keysChanged)
+    if (before.size === 0) return
     const origin = local ? 'local' : 'remote'
     const changes = [...before].map(([key, previous]) => {
       const value = this.#view.read(key)

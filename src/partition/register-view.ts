@@ -68,13 +68,13 @@ export class RegisterView {
   readonly #foreignRoots = new Map<string, StatemeshError>()
   #settledLive = 0
   #rootsSeen = 0
-  /** During an update: what the keys that changed so far read as before it. */
+  /** While an update is compared: what the keys that changed so far read as before it. */
   #before: Map<string, unknown> | undefined
 
   constructor(options: RegisterViewOptions) {
     this.#options = options
     this.#map = rootType(options.doc, registersRoot, Y.Map<unknown>)
-    for (const row of this.#map._map.keys()) this.#refresh(row)
+    for (const [row, item] of this.#map._map) this.#refresh(row, item)
     this.checkRoots()
   }
 
@@ -127,15 +127,18 @@ export class RegisterView {
   }
 
   /**
-   * Reads rows of the root map again.
-   *
-   * @returns what each key whose entries changed read as before
+   * Reads rows of the root map again. A row of null stands for the elements of a list, which this
+   * root does not show.
    */
-  update(rows: Iterable<string | null>): ReadonlyMap<string, unknown> {
+  update(rows: Iterable<string | null>): void {
+    for (const row of rows) if (row !== null) this.#refresh(row, this.#map._map.get(row))
+  }
+
+  /** As `update`; also gives what each key whose entries changed read as before. */
+  updateAndCompare(rows: Iterable<string | null>): ReadonlyMap<string, unknown> {
     const before = new Map<string, unknown>()
     this.#before = before
-    // null stands for the elements of a list, which this root does not show.
-    for (const row of rows) if (row !== null) this.#refresh(row)
+    this.update(rows)
     this.#before = undefined
     return before
   }
@@ -147,15 +150,14 @@ export class RegisterView {
     this.#rootsSeen = share.size
     for (const root of share.keys()) {
       if (root === registersRoot || this.#foreignRoots.has(root)) continue
-      const error = new StatemeshError('ROOT_UNKNOWN', `the root "${root}" is not ours`)
+      const error = new StatemeshError('ROOT_UNKNOWN', `the root ${shorten(root)} is not ours`)
       this.#foreignRoots.set(root, error)
       this.#options.report(error)
     }
   }
 
-  #refresh(row: string): void {
+  #refresh(row: string, item: Y.Item | undefined): void {
     const name = splitRowName(row)
-    const item = this.#map._map.get(row)
     this.#problems.delete(row)
     if (item === undefined || item.deleted) {
       if (name !== undefined) this.#replace(name.key, name.writer, undefined)
@@ -181,8 +183,8 @@ export class RegisterView {
   }
 
   #found(row: string, why: StatemeshError): void {
-    const shown = JSON.stringify(row.slice(0, 100))
-    const error = new StatemeshError(why.code, `entry ${shown}: ${why.message}`, { cause: why })
+    const message = `entry ${shorten(row)}: ${why.message}`
+    const error = new StatemeshError(why.code, message, { cause: why })
     this.#problems.set(row, error)
     this.#options.report(error)
   }
@@ -196,8 +198,11 @@ export class RegisterView {
     }
     const after = before.filter(other => other.writer !== writer)
     if (entry === undefined && after.length === before.length) return
-    if (entry !== undefined) after.push(entry)
-    this.#put(key, before, after.sort(compareSiblings))
+    if (entry !== undefined) {
+      const behind = after.findIndex(other => compareSiblings(entry, other) < 0)
+      after.splice(behind < 0 ? after.length : behind, 0, entry)
+    }
+    this.#put(key, before, after)
   }
 
   #put(key: string, before: readonly Entry[], after: readonly Entry[]): void {
@@ -228,6 +233,11 @@ export class RegisterView {
     }
     return actor
   }
+}
+
+/** A name that a stranger chose, for a message. */
+function shorten(name: string): string {
+  return JSON.stringify(name.slice(0, 100))
 }
 
 function isOnly(entries: readonly Entry[], writer: number): boolean {
