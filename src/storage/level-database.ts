@@ -27,6 +27,7 @@ const readAheadBytes = 1024 * 1024
 export class LevelDatabase {
   readonly #level: ByteLevel
   #failed = false
+  #reopenings = 0
   #reopening: Promise<void> | undefined
 
   private constructor(level: ByteLevel) {
@@ -101,6 +102,7 @@ export class LevelDatabase {
   }
 
   async #reopen(): Promise<void> {
+    this.#reopenings += 1
     await attempt('reopen the database', async () => {
       await this.#level.close()
       await this.#level.open()
@@ -109,10 +111,18 @@ export class LevelDatabase {
   }
 
   async #read<Result>(read: (level: ByteLevel) => Promise<Result>): Promise<Result> {
-    await this.#reopening
-    // A reopening that failed has left it closed; a reader tries again as a writer does.
-    if (this.#level.status === 'closed') await this.recover()
-    return attempt('read', () => read(this.#level))
+    for (;;) {
+      while (this.#reopening) await this.#reopening
+      // A reopening that failed has left it closed; a reader tries again as a writer does.
+      if (this.#level.status === 'closed') await this.recover()
+      const reopenings = this.#reopenings
+      try {
+        return await attempt('read', () => read(this.#level))
+      } catch (error) {
+        // A reopening ends the reads under way; they start again.
+        if (reopenings === this.#reopenings) throw error
+      }
+    }
   }
 }
 

@@ -1,0 +1,29 @@
+/**
+ * Merges a document's log into one update. It needs nothing but the bytes, so that a worker thread
+ * can run it.
+ */
+import * as Y from 'yjs'
+import { toStatemeshError } from '../base/error.ts'
+import { readUpdateStructure } from '../model/update-structure.ts'
+
+/**
+ * One garbage-collected update that says what `updates` say, in order. What waits in Yjs for
+ * something missing (pending updates and deletions) is part of it.
+ *
+ * @throws UPDATE_INVALID where Yjs cannot apply an update, or what comes out is not well-formed
+ */
+export function mergeLog(updates: readonly Uint8Array[]): Uint8Array {
+  const document = new Y.Doc({ gc: true, guid: 'merge' })
+  try {
+    document.transact(() => {
+      for (const update of updates) Y.applyUpdate(document, update)
+    })
+    const merged = Y.encodeStateAsUpdate(document)
+    readUpdateStructure(merged)
+    return merged
+  } catch (thrown) {
+    throw toStatemeshError(thrown, 'UPDATE_INVALID')
+  } finally {
+    document.destroy()
+  }
+}
