@@ -3,6 +3,7 @@
  * when the first reader of a dialect needs them, and once.
  */
 import { concatBytes } from '../src/base/bytes.ts'
+import type { StateVector } from '../src/model/update-check.ts'
 import { encodeFrame } from '../src/protocol/frame.ts'
 import { encodeYWebsocketMessage } from '../src/protocol/y-websocket.ts'
 import type { RoomMember } from './room-member.ts'
@@ -23,12 +24,19 @@ export class Broadcast {
   /** Of all updates, and of the largest. */
   readonly bytes: number
   readonly updateBytesMax: number
+  /** The state vector of a reader that has all that came before. */
+  readonly vectorBefore: () => StateVector
   readonly #writers: ReadonlySet<RoomMember>
   readonly #frames = new Map<number, Uint8Array[]>()
   readonly #messages = new Map<number, Uint8Array[]>()
   #stockMessages: Uint8Array[] | undefined
 
-  constructor(firstSeq: number, updates: readonly CommittedUpdate[]) {
+  constructor(
+    firstSeq: number,
+    updates: readonly CommittedUpdate[],
+    vectorBefore: () => StateVector,
+  ) {
+    this.vectorBefore = vectorBefore
     this.firstSeq = firstSeq
     this.updates = updates
     this.bytes = updates.reduce((sum, { update }) => sum + update.length, 0)

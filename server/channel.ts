@@ -47,6 +47,9 @@ interface AwaitedWrite {
 /** Tag, numbers and lengths around an update. */
 const frameOverheadBytesMax = 32
 
+/** A state can have a gap only by others' commits under way, so that once or twice will do. */
+const asksMax = 3
+
 export class Channel implements RoomMember {
   readonly room: Room
   /** The number on which we send. */
@@ -61,6 +64,10 @@ export class Channel implements RoomMember {
   readonly #awaited = new Queue<AwaitedWrite>()
   #receivedSeq = 0
   #ackedSeq = 0
+  /** The position that must be durable before the peer is asked for its state. */
+  #askAt: number | undefined
+  /** How often it has been asked since something of it was accepted. */
+  #asks = 0
   /** The number that the peer has come to; what it wrote itself is not sent, and skipped later. */
   #sentSeq = 0
   /** What was sent and not acked durable, where the peer has a window. */
@@ -74,8 +81,8 @@ export class Channel implements RoomMember {
     this.#feed = new Feed({
       writable: () => link.writable(),
       sendState: (update, seq, last) => this.#sendState(update, seq, last),
-      sendUpdates: (broadcast, after) => this.#sendUpdates(broadcast, after),
-      catchUp: seq => room.catchUp(this, seq),
+      sendUpdates: broadcast => this.#sendUpdates(broadcast),
+      catchUp: stateVector => room.resync(this, stateVector),
     })
   }
 
@@ -173,6 +180,7 @@ export class Channel implements RoomMember {
 
   committed(): void {
     this.flushAcks()
+    if (this.#askAt !== undefined) this.#askWhenDurable(this.#askAt)
   }
 
   awareness(): void {
@@ -192,9 +200,12 @@ export class Channel implements RoomMember {
 
   #write({ type, seq, update }: FrameOf<'state' | 'update'>): void {
     const position = this.room.write(this, update)
-    if (position !== 'gap') return this.#await(seq, position, update.length)
-    if (type === 'update') return this.#askForState()
-    // Even its whole state builds on something that we do not have.
+    if (position !== 'gap') {
+      this.#asks = 0
+      return this.#await(seq, position, update.length)
+    }
+    if (type === 'update' || this.#asks < asksMax) return this.#askForState()
+    // Even what it sends when it is asked builds on something that we do not have.
     this.#refuseWrites(seq, new StatemeshError('UPDATE_GAP', 'the state has a gap'))
   }
 
@@ -207,6 +218,15 @@ export class Channel implements RoomMember {
 
   #askForState(): void {
     this.#inbound.restart()
+    this.#asks += 1
+    this.#askWhenDurable(this.room.follow(this))
+  }
+
+  /** Asks when the state vector, which is that of what is durable, has reached what is accepted. */
+  #askWhenDurable(position: number): void {
+    this.#askAt = position
+    if (position > this.room.durablePosition) return
+    this.#askAt = undefined
     const stateVector = this.room.stateVector()
     this.#link.send({ type: 'resync', channel: this.peerNumber, stateVector })
   }
@@ -221,6 +241,8 @@ export class Channel implements RoomMember {
 
   #stopWriting(): void {
     this.#writing = false
+    this.#askAt = undefined
+    this.#asks = 0
     this.#receivedSeq = 0
     this.#ackedSeq = 0
     let bytes = 0
@@ -235,23 +257,24 @@ export class Channel implements RoomMember {
     this.#take(seq, update.length)
   }
 
-  #sendUpdates(broadcast: Broadcast, after: number): void {
+  #sendUpdates(broadcast: Broadcast): void {
     if (!this.#fits(broadcast.updateBytesMax)) return
-    if (after < broadcast.firstSeq && !broadcast.isOf(this)) {
+    const sentBefore = this.#sentSeq
+    if (broadcast.isOf(this)) {
+      this.#sendOthers(broadcast)
+    } else {
       this.#skipTo(broadcast.firstSeq - 1)
       this.#link.sendShared(broadcast.messages(this.number))
       this.#sentSeq = broadcast.lastSeq
-    } else {
-      this.#sendSome(broadcast, after)
     }
-    if (this.#sentSeq === broadcast.lastSeq) this.#take(broadcast.lastSeq, broadcast.bytes)
+    if (this.#sentSeq > sentBefore) this.#take(this.#sentSeq, broadcast.bytes)
   }
 
   /** Sends what others wrote. */
-  #sendSome(broadcast: Broadcast, after: number): void {
+  #sendOthers(broadcast: Broadcast): void {
     const { firstSeq, updates } = broadcast
-    for (let index = Math.max(0, after + 1 - firstSeq); index < updates.length; index++) {
-      if (updates[index]?.writer === this) continue
+    for (const [index, { writer }] of updates.entries()) {
+      if (writer === this) continue
       this.#skipTo(firstSeq + index - 1)
       this.#link.sendEncoded(broadcast.frames(this.number)[index] as Uint8Array)
       this.#sentSeq = firstSeq + index

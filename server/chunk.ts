@@ -12,49 +12,68 @@ import {
 
 export interface Chunk {
   readonly update: Uint8Array
-  /** The number in its room of the last update that it holds. */
-  readonly seq: number
   /** 0 for an update as it came, n + 1 for a merge of chunks of level n. */
   readonly level: number
-  /** Per client the clock after its last struct. */
-  readonly ends: StateVector
+  /** Per client the clocks of its structs; between them there may be others that it does not hold. */
+  readonly spans: ReadonlyMap<number, Span>
   readonly deletes: boolean
+}
+
+export interface Span {
+  readonly start: number
+  /** The clock after the last. */
+  readonly end: number
 }
 
 /** `mergeUpdates` is quadratic in their number; a hundred a call is where that does not show. */
 export const mergedChunks = 100
 
-export function updateChunk(update: Uint8Array, structure: UpdateStructure, seq: number): Chunk {
-  const ends = new Map<number, number>()
+export function updateChunk(update: Uint8Array, structure: UpdateStructure): Chunk {
+  const spans = new Map<number, Span>()
   for (const [client, runs] of structure.structs) {
+    const first = runs[0]
     const last = runs.at(-1)
-    if (last !== undefined) ends.set(client, last.clock + last.length)
+    if (first === undefined || last === undefined) continue
+    spans.set(client, { start: first.clock, end: last.clock + last.length })
   }
-  return { update, seq, level: 0, ends, deletes: structure.deletes.size > 0 }
+  return { update, level: 0, spans, deletes: structure.deletes.size > 0 }
 }
 
 /** Adjacent chunks of one level as one of the next. */
 export function mergeChunks(chunks: readonly Chunk[]): Chunk {
-  const ends = new Map<number, number>()
-  let seq = 0
+  const spans = new Map<number, Span>()
   let level = 0
   for (const chunk of chunks) {
-    seq = Math.max(seq, chunk.seq)
     level = Math.max(level, chunk.level + 1)
-    for (const [client, end] of chunk.ends) {
-      if (end > (ends.get(client) ?? 0)) ends.set(client, end)
+    for (const [client, { start, end }] of chunk.spans) {
+      const span = spans.get(client) ?? { start, end }
+      const joined = { start: Math.min(span.start, start), end: Math.max(span.end, end) }
+      spans.set(client, joined)
     }
   }
   const update = Y.mergeUpdates(chunks.map(chunk => chunk.update))
-  return { update, seq, level, ends, deletes: chunks.some(chunk => chunk.deletes) }
+  return { update, level, spans, deletes: chunks.some(chunk => chunk.deletes) }
 }
 
-/** Whether a reader at `stateVector` has all the structs of a chunk. */
-export function isCovered({ ends }: Chunk, stateVector: StateVector): boolean {
-  for (const [client, end] of ends) {
-    if ((stateVector.get(client) ?? 0) < end) return false
+/** How much of a chunk's structs a reader at `stateVector` has; of none it has all. */
+export function coverage({ spans }: Chunk, stateVector: StateVector): 'all' | 'some' | 'none' {
+  let all = true
+  let some = false
+  for (const [client, { start, end }] of spans) {
+    const known = stateVector.get(client) ?? 0
+    if (known < end) all = false
+    if (known > start && known < end) some = true
   }
-  return true
+  if (all) return 'all'
+  return some ? 'some' : 'none'
+}
+
+/**
+ * The part of a chunk that a reader at `stateVector` lacks, with all that it deletes. A reader that
+ * has one half of an item does not take it in whole, see `checkUpdate`.
+ */
+export function cutChunk({ update }: Chunk, stateVector: StateVector): Uint8Array {
+  return Y.diffUpdate(update, Y.encodeStateVector(stateVector as Map<number, number>))
 }
 
 /** What a chunk deletes, as an update. */

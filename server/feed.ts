@@ -3,6 +3,7 @@
  * nothing is kept for it but its position; when the link has drained it gets what it missed as
  * state. So a slow reader costs the relay no memory beyond the queue of its link.
  */
+import type { StateVector } from '../src/model/update-check.ts'
 import type { Broadcast } from './broadcast.ts'
 
 /** How a reader's dialect sends. */
@@ -10,10 +11,9 @@ export interface FeedSink {
   /** Whether the link takes more now; if not, `resume` is called when it does. */
   writable(): boolean
   sendState(update: Uint8Array, seq: number, last: boolean): void
-  /** Sends the updates numbered above `after`. */
-  sendUpdates(broadcast: Broadcast, after: number): void
-  /** Asks the room for what came after `seq`. */
-  catchUp(seq: number): void
+  sendUpdates(broadcast: Broadcast): void
+  /** Asks the room for what this state vector lacks. */
+  catchUp(stateVector: StateVector): void
 }
 
 type Phase =
@@ -24,11 +24,11 @@ type Phase =
       readonly updates: readonly Uint8Array[]
       readonly seq: number
       next: number
-      /** Whether later updates went by. */
-      missed: boolean
+      /** What the reader will have with the last of them, if updates go by meanwhile. */
+      vector: StateVector | undefined
     }
-  | { readonly kind: 'live'; seq: number }
-  | { readonly kind: 'behind'; readonly seq: number }
+  | { readonly kind: 'live' }
+  | { readonly kind: 'behind'; readonly vector: StateVector }
 
 /** What is sent where nothing is lacking: an update of no structs and no deletions. */
 const emptyUpdate = Uint8Array.of(0, 0)
@@ -46,23 +46,19 @@ export class Feed {
     this.#phase = { kind: 'waiting' }
   }
 
+  /** What the reader lacks of the state that the room has now, as numbered by `seq`. */
   begin(updates: readonly Uint8Array[], seq: number): void {
     const lacking = updates.length === 0 ? [emptyUpdate] : updates
-    this.#phase = { kind: 'state', updates: lacking, seq, next: 0, missed: false }
+    this.#phase = { kind: 'state', updates: lacking, seq, next: 0, vector: undefined }
     this.resume()
   }
 
   deliver(broadcast: Broadcast): void {
     const phase = this.#phase
-    if (phase.kind === 'state') phase.missed ||= broadcast.lastSeq > phase.seq
-    if (phase.kind !== 'live' || broadcast.lastSeq <= phase.seq) return
-    if (this.#sink.writable()) {
-      const after = phase.seq
-      phase.seq = broadcast.lastSeq
-      this.#sink.sendUpdates(broadcast, after)
-    } else {
-      this.#phase = { kind: 'behind', seq: phase.seq }
-    }
+    if (phase.kind === 'state') phase.vector ??= broadcast.vectorBefore()
+    if (phase.kind !== 'live') return
+    if (this.#sink.writable()) this.#sink.sendUpdates(broadcast)
+    else this.#phase = { kind: 'behind', vector: broadcast.vectorBefore() }
   }
 
   /** The link may take more again. */
@@ -71,7 +67,7 @@ export class Feed {
     const phase = this.#phase
     if (phase.kind !== 'behind' || !this.#sink.writable()) return
     this.#phase = { kind: 'waiting' }
-    this.#sink.catchUp(phase.seq)
+    this.#sink.catchUp(phase.vector)
   }
 
   #sendState(phase: Extract<Phase, { kind: 'state' }>): void {
@@ -80,9 +76,13 @@ export class Feed {
       phase.next += 1
       const last = phase.next === phase.updates.length
       // First the phase: what is sent may end or restart the feed.
-      if (last) this.#phase = { kind: phase.missed ? 'behind' : 'live', seq: phase.seq }
+      if (last) this.#phase = phaseAfter(phase)
       this.#sink.sendState(update, phase.seq, last)
       if (last || this.#phase !== phase) return
     }
   }
+}
+
+function phaseAfter({ vector }: Extract<Phase, { kind: 'state' }>): Phase {
+  return vector === undefined ? { kind: 'live' } : { kind: 'behind', vector }
 }

@@ -11,7 +11,8 @@ import type { StateVector } from '../src/model/update-check.ts'
 import {
   type Chunk,
   chunkDeletes,
-  isCovered,
+  coverage,
+  cutChunk,
   mergeChunks,
   mergedChunks,
   mergeInLevels,
@@ -51,17 +52,13 @@ export class RoomContent {
     const updates: Uint8Array[] = []
     const deletes: Uint8Array[] = []
     for (const chunk of this.#chunks) {
-      if (!isCovered(chunk, stateVector)) updates.push(chunk.update)
+      const known = coverage(chunk, stateVector)
+      if (known === 'none') updates.push(chunk.update)
+      else if (known === 'some') updates.push(cutChunk(chunk, stateVector))
       else if (chunk.deletes) deletes.push(this.#deletes(chunk))
     }
     if (deletes.length > 0) updates.push(mergeInLevels(deletes))
     return updates
-  }
-
-  /** What a reader lacks that was sent everything up to the update numbered `seq`. */
-  since(seq: number): Uint8Array[] {
-    this.#merge()
-    return this.#chunks.filter(chunk => chunk.seq > seq).map(chunk => chunk.update)
   }
 
   #deletes(chunk: Chunk): Uint8Array {

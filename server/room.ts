@@ -45,11 +45,11 @@ export interface RoomEvents {
   commitFailed(error: StatemeshError): void
 }
 
-/** What a member is to be sent: what its state vector lacks, what came after a number, or nothing. */
-type Need =
-  | { readonly kind: 'join'; readonly stateVector: StateVector | undefined }
-  | { readonly kind: 'state'; readonly stateVector: StateVector }
-  | { readonly kind: 'since'; readonly seq: number }
+/** What a member is to be sent: a welcome, and what its state vector lacks. */
+interface Need {
+  readonly welcome: boolean
+  readonly stateVector: StateVector | undefined
+}
 
 type RoomState =
   | { readonly kind: 'loading' }
@@ -93,6 +93,8 @@ export class Room {
   #underWay = 0
   #settled: (() => void)[] = []
   #turn: CommittedUpdate[] = []
+  /** The clocks before this turn of the clients that it moved. */
+  readonly #clocksBefore = new Map<number, number>()
   /** Members to be told of commits, and the position of what they wrote last. */
   readonly #writers = new Map<RoomMember, number>()
 
@@ -125,17 +127,12 @@ export class Room {
    * Joining again starts anew.
    */
   join(member: RoomMember, stateVector?: StateVector): void {
-    this.#need(member, { kind: 'join', stateVector })
+    this.#need(member, { welcome: true, stateVector })
   }
 
   /** Sends a member what it lacks, once more. */
   resync(member: RoomMember, stateVector: StateVector): void {
-    this.#need(member, { kind: 'state', stateVector })
-  }
-
-  /** Sends a member that was too slow what came after the update numbered `seq`. */
-  catchUp(member: RoomMember, seq: number): void {
-    this.#need(member, { kind: 'since', seq })
+    this.#need(member, { welcome: false, stateVector })
   }
 
   leave(member: RoomMember): void {
@@ -163,6 +160,11 @@ export class Room {
       // A view would keep the whole message in memory.
       this.#append(member, update.slice(0, structure.endOffset), structure)
     }
+    return this.follow(member)
+  }
+
+  /** Tells a member of commits until all is durable that is accepted now; answers its position. */
+  follow(member: RoomMember): number {
     if (this.#acceptedPosition > this.#durablePosition) {
       this.#writers.set(member, this.#acceptedPosition)
     }
@@ -215,14 +217,15 @@ export class Room {
     }
     if (state.content.kind !== 'present') return
     const { chunks } = state.content
+    // What is sent as state is not sent as updates again.
+    this.#endTurn()
     for (const [member, need] of this.#needs) {
       this.#needs.delete(member)
-      if (need.kind === 'join') {
+      if (need.welcome) {
         this.#members.add(member)
         member.welcome(this.stateVector())
       }
-      if (need.kind === 'since') member.begin(chunks.since(need.seq), this.#seq)
-      else if (need.stateVector) member.begin(chunks.lacking(need.stateVector), this.#seq)
+      if (need.stateVector) member.begin(chunks.lacking(need.stateVector), this.#seq)
     }
   }
 
@@ -230,7 +233,7 @@ export class Room {
     try {
       const stored = await this.#storage.load(this.document)
       // Commits of this turn may be among what was read; a reader can take them twice.
-      this.#hasRead(readDocument(stored, this.#seq))
+      this.#hasRead(readDocument(stored))
     } catch (thrown) {
       this.#readFailed(toStatemeshError(thrown, 'STORAGE_UNAVAILABLE'))
     }
@@ -278,10 +281,14 @@ export class Room {
     const state = this.#state
     // Something before it failed: it is stored, but builds on what is not. See `readDocument`.
     if (write.epoch !== this.#epoch || state.kind !== 'active') return this.#evaluateSettled()
+    const { vector } = state.committed
+    for (const client of write.structure.structs.keys()) {
+      if (!this.#clocksBefore.has(client)) this.#clocksBefore.set(client, vector.get(client) ?? 0)
+    }
     state.committed.advance(write.structure)
     this.#durablePosition = write.position
     this.#seq += 1
-    this.#keep(state, updateChunk(write.update, write.structure, this.#seq))
+    this.#keep(state, updateChunk(write.update, write.structure))
     // The commits of one group resolve together: one broadcast for all of them.
     if (this.#turn.length === 0) queueMicrotask(() => this.#endTurn())
     this.#turn.push(write)
@@ -300,12 +307,19 @@ export class Room {
     const updates = this.#turn
     if (updates.length === 0) return
     this.#turn = []
-    const broadcast = new Broadcast(this.#seq - updates.length + 1, updates)
+    const firstSeq = this.#seq - updates.length + 1
+    const broadcast = new Broadcast(firstSeq, updates, () => this.#vectorBefore())
     for (const member of this.#members) member.deliver(broadcast)
+    this.#clocksBefore.clear()
     for (const [member, position] of this.#writers) {
       if (position <= this.#durablePosition) this.#writers.delete(member)
       member.committed()
     }
+  }
+
+  #vectorBefore(): StateVector {
+    assert(this.#state.kind === 'active', 'a turn of a room that is not loaded')
+    return new Map([...this.#state.committed.vector, ...this.#clocksBefore])
   }
 
   #failed(write: Write, error: StatemeshError): void {

@@ -25,6 +25,9 @@ import type { Connection, RelayContext } from './relay-context.ts'
 import type { Room } from './room.ts'
 import type { RoomMember } from './room-member.ts'
 
+/** An answer can have a gap only by others' commits under way, so that once or twice will do. */
+const asksMax = 3
+
 export interface StockConnectionOptions {
   link: Link
   relay: RelayContext
@@ -47,6 +50,10 @@ export class StockConnection implements Connection, RoomMember {
   #earlyBytes = 0
   /** Whether the client has been asked for its state and has not answered. */
   #asked = false
+  /** How often it has been asked since something of it was accepted. */
+  #asks = 0
+  /** The position that must be durable before it is asked. */
+  #askAt: number | undefined
   /** Whether the client missed awareness messages. */
   #awarenessMissed = false
   #draining = false
@@ -72,8 +79,8 @@ export class StockConnection implements Connection, RoomMember {
       writable: () => this.#pressure.writable(),
       sendState: (update, _seq, last) =>
         this.#send({ type: last ? 'sync-answer' : 'update', update }),
-      sendUpdates: (broadcast, after) => this.#sendUpdates(broadcast, after),
-      catchUp: seq => this.#room.catchUp(this, seq),
+      sendUpdates: broadcast => this.#sendUpdates(broadcast),
+      catchUp: stateVector => this.#room.resync(this, stateVector),
     })
     link.start({
       message: message => this.#onMessage(message),
@@ -97,7 +104,8 @@ export class StockConnection implements Connection, RoomMember {
   }
 
   welcome(stateVector: Uint8Array): void {
-    this.#ask(stateVector)
+    this.#asked = true
+    this.#send({ type: 'sync-request', stateVector })
     this.#sendAwareness()
     const early = this.#early ?? []
     this.#early = undefined
@@ -113,7 +121,7 @@ export class StockConnection implements Connection, RoomMember {
   }
 
   committed(): void {
-    // The dialect has no acks.
+    if (this.#askAt !== undefined) this.#askWhenDurable(this.#askAt)
   }
 
   awareness(message: Uint8Array): void {
@@ -169,16 +177,28 @@ export class StockConnection implements Connection, RoomMember {
   }
 
   #write(update: Uint8Array, kind: 'answer' | 'update'): void {
-    if (this.#room.write(this, update) !== 'gap') return
-    // A client that is itself waiting for something answers with a gap; asking again is no use.
-    if (kind === 'answer') this.#reject(new StatemeshError('UPDATE_GAP', 'the answer has a gap'))
-    else this.#ask(this.#room.stateVector())
+    if (this.#room.write(this, update) !== 'gap') {
+      this.#asks = 0
+      return
+    }
+    if (kind === 'update' || this.#asks < asksMax) return this.#askForState()
+    // A client that is itself waiting for something cannot do better; what it has else arrives.
+    this.#reject(new StatemeshError('UPDATE_GAP', 'the answer has a gap'))
   }
 
-  #ask(stateVector: Uint8Array): void {
+  #askForState(): void {
     if (this.#asked) return
     this.#asked = true
-    this.#send({ type: 'sync-request', stateVector })
+    this.#asks += 1
+    this.#askWhenDurable(this.#room.follow(this))
+  }
+
+  /** Asks when the state vector, which is that of what is durable, has reached what is accepted. */
+  #askWhenDurable(position: number): void {
+    this.#askAt = position
+    if (position > this.#room.durablePosition) return
+    this.#askAt = undefined
+    this.#send({ type: 'sync-request', stateVector: this.#room.stateVector() })
   }
 
   #fail(thrown: unknown): void {
@@ -210,12 +230,10 @@ export class StockConnection implements Connection, RoomMember {
     if (this.#awarenessMissed && this.#pressure.writable()) this.#sendAwareness()
   }
 
-  #sendUpdates(broadcast: Broadcast, after: number): void {
+  #sendUpdates(broadcast: Broadcast): void {
     const messages = broadcast.stockMessages()
-    const first = Math.max(0, after + 1 - broadcast.firstSeq)
-    for (let index = first; index < messages.length; index++) {
-      if (broadcast.updates[index]?.writer === this) continue
-      this.#sendBytes(messages[index] as Uint8Array)
+    for (const [index, { writer }] of broadcast.updates.entries()) {
+      if (writer !== this) this.#sendBytes(messages[index] as Uint8Array)
     }
   }
 

@@ -21,10 +21,8 @@ interface Piece {
  * Takes in the updates of a log, in order. What cannot be read or builds on something that is not
  * there is left out and reported: whoever still has the missing part brings all that follows it
  * too, because the state does not claim it.
- *
- * @param seq the number that the chunks get
  */
-export function readDocument(stored: StoredDocument, seq: number): ReadDocument {
+export function readDocument(stored: StoredDocument): ReadDocument {
   const damage = stored.damaged.map(({ clock, reason }) => `update ${clock}: ${reason}`)
   const chunks: Chunk[] = []
   const state = new DocumentState()
@@ -34,7 +32,7 @@ export function readDocument(stored: StoredDocument, seq: number): ReadDocument 
     if (verdict === 'gap') gapped.push(piece)
     if (verdict !== 'new') return
     state.advance(piece.structure)
-    chunks.push(updateChunk(piece.update, piece.structure, seq))
+    chunks.push(updateChunk(piece.update, piece.structure))
   }
   for (const { clock, update } of stored.updates) {
     try {
