@@ -7,8 +7,8 @@
  * clock, and what is remembered of it here is only a cache, dropped after a failed write.
  */
 import * as encoding from 'lib0/encoding'
-import * as Y from 'yjs'
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
+import { readUpdateStructure } from '../model/update-structure.ts'
 import { crc32c } from './crc32c.ts'
 import { GroupCommit, type WriteOutcome } from './group-commit.ts'
 import { type ByteLevel, createByteLevel, LevelDatabase, type Operation } from './level-database.ts'
@@ -325,12 +325,22 @@ function damagedPrefix(document: string): string {
   return `damaged/${encodeURIComponent(document)}/`
 }
 
+/**
+ * What an update holds without a gap. Read from its structure, as Yjs's own function decodes all
+ * content and takes 300 ms for 10 MB.
+ */
 function stateVectorOf(update: Uint8Array): Uint8Array {
-  try {
-    return Y.encodeStateVectorFromUpdate(update)
-  } catch (cause) {
-    throw new StatemeshError('UPDATE_INVALID', 'the update to store is not an update', { cause })
+  const clocks: [client: number, clock: number][] = []
+  for (const [client, [first]] of readUpdateStructure(update).structs) {
+    if (first?.clock === 0) clocks.push([client, first.length])
   }
+  const encoder = encoding.createEncoder()
+  encoding.writeVarUint(encoder, clocks.length)
+  for (const [client, clock] of clocks) {
+    encoding.writeVarUint(encoder, client)
+    encoding.writeVarUint(encoder, clock)
+  }
+  return encoding.toUint8Array(encoder)
 }
 
 function asCorruption(error: unknown): StatemeshError {

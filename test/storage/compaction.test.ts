@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import type { StatemeshError } from '../../src/base/error.ts'
-import { type CancelTimer, systemTime, type TimeSource } from '../../src/base/time.ts'
+import { systemTime } from '../../src/base/time.ts'
 import {
   type CompactingStorage,
   type CompactionOptions,
@@ -14,6 +14,7 @@ import { mergeLog } from '../../src/storage/merge-log.ts'
 import type { DamagedRecord, Storage } from '../../src/storage/storage.ts'
 import { textOf, updateSaying, updatesWriting } from '../contracts/sample-update.ts'
 import { describeStorage } from '../contracts/storage.ts'
+import { type ManualTime, manualTime } from '../support/manual-time.ts'
 import { temporaryDirectory } from './directory.ts'
 
 const raise = (problem: unknown): never => {
@@ -36,27 +37,6 @@ describeStorage('LevelDB with compaction', async () => {
   return { open, dispose: remove }
 })
 
-/** Time that stands still; `fire` runs the one timer that may be pending. */
-class ManualTime implements TimeSource {
-  pending: { milliseconds: number; callback: () => void } | undefined
-  now = () => 0
-  monotonic = () => 0
-
-  after(milliseconds: number, callback: () => void): CancelTimer {
-    expect(this.pending).toBeUndefined()
-    this.pending = { milliseconds, callback }
-    return () => {
-      this.pending = undefined
-    }
-  }
-
-  fire(): void {
-    const pending = this.pending
-    this.pending = undefined
-    pending?.callback()
-  }
-}
-
 interface Setting {
   storage: CompactingStorage
   inner: Storage
@@ -64,12 +44,12 @@ interface Setting {
   reports: CompactionReport[]
   errors: [StatemeshError, string][]
   damaged: DamagedRecord[]
-  /** Fires the timer and waits until the compaction that it starts has ended. */
+  /** Lets the pause pass and waits until the compaction that it starts has ended. */
   compactNext(): Promise<void>
 }
 
 function setting(options: Partial<CompactionOptions> = {}, inner = createMemoryStorage()): Setting {
-  const time = new ManualTime()
+  const time = manualTime()
   const reports: CompactionReport[] = []
   const errors: [StatemeshError, string][] = []
   const damaged: DamagedRecord[] = []
@@ -92,7 +72,7 @@ function setting(options: Partial<CompactionOptions> = {}, inner = createMemoryS
     const done = new Promise<void>(resolve => {
       ended = resolve
     })
-    time.fire()
+    time.advance(1000)
     await done
     await new Promise(resolve => setImmediate(resolve))
   }
@@ -114,9 +94,11 @@ describe('a log that grows long', () => {
   it('is merged into one update by a timer, not by the append', async () => {
     const { storage, inner, time, reports, compactNext } = setting({ pauseMilliseconds: 70 })
     await appendAll(storage, updates.slice(0, 9))
-    expect(time.pending).toBeUndefined()
+    expect(time.pending).toBe(0)
     await appendAll(storage, updates.slice(9, 12))
-    expect(time.pending?.milliseconds).toBe(70)
+    expect(time.pending).toBe(1)
+    time.advance(69)
+    expect(time.pending).toBe(1)
     expect((await inner.load('doc')).updates).toHaveLength(12)
     await compactNext()
     const log = (await inner.load('doc')).updates
@@ -127,17 +109,17 @@ describe('a log that grows long', () => {
       { document: 'doc', before: { updates: 12, bytes }, after: { updates: 1 } },
     ])
     expect(reports[0]?.after.bytes).toBe(log[0]?.update.length)
-    expect(time.pending).toBeUndefined()
+    expect(time.pending).toBe(0)
   })
 
   it('is merged when it is only read and never appended to', async () => {
     const { storage, inner, time, compactNext } = setting()
     await appendAll(inner, updates)
     await storage.load('doc')
-    expect(time.pending).toBeDefined()
+    expect(time.pending).toBe(1)
     await compactNext()
     expect((await storage.load('doc')).updates).toHaveLength(1)
-    expect(time.pending).toBeUndefined()
+    expect(time.pending).toBe(0)
   })
 
   it('is merged by bytes, a large document only after as many bytes as it has', async () => {
@@ -146,9 +128,9 @@ describe('a log that grows long', () => {
     await appendAll(storage, [updateSaying('y', 8)])
     await compactNext()
     await appendAll(storage, [updateSaying('z'.repeat(3000), 9)])
-    expect(time.pending).toBeUndefined()
+    expect(time.pending).toBe(0)
     await appendAll(storage, [updateSaying('z'.repeat(3000), 10)])
-    expect(time.pending).toBeDefined()
+    expect(time.pending).toBe(1)
     await storage.close()
   })
 
@@ -221,9 +203,9 @@ describe('a compaction that fails', () => {
     expect(reports).toEqual([])
     expect((await inner.load('doc')).updates).toHaveLength(10)
     await appendAll(storage, updates.slice(9, 18))
-    expect(time.pending).toBeUndefined()
+    expect(time.pending).toBe(0)
     await appendAll(storage, updates.slice(18, 19))
-    expect(time.pending).toBeDefined()
+    expect(time.pending).toBe(1)
     await expect(storage.compact('doc')).rejects.toMatchObject({ code: 'UPDATE_INVALID' })
     await storage.close()
   })

@@ -87,6 +87,19 @@ describe('stock y-leveldb on our database', () => {
     expect(await actual()).toEqual(expected(5))
   })
 
+  it('knows the state vector of a document of many writers with a gap', async () => {
+    const others = [5, 900, 2 ** 31].map(client => updateSaying(`by ${client}`, client))
+    const log = [...others, updates[0] as Uint8Array, updates[3] as Uint8Array]
+    await ours(async storage => {
+      for (const update of log) await storage.append('doc', update)
+      await compact(storage, 'doc')
+    })
+    const vector = await stock(persistence => persistence.getStateVector('doc'))
+    expect(Y.decodeStateVector(vector)).toEqual(
+      Y.decodeStateVector(Y.encodeStateVectorFromUpdate(Y.mergeUpdates(log))),
+    )
+  })
+
   it('reads what our compaction left, with what was appended behind it', async () => {
     await ours(async storage => {
       for (const update of updates.slice(0, 4)) await storage.append('doc', update)
