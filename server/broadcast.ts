@@ -6,12 +6,11 @@ import { concatBytes } from '../src/base/bytes.ts'
 import type { StateVector } from '../src/model/update-check.ts'
 import { encodeFrame } from '../src/protocol/frame.ts'
 import { encodeYWebsocketMessage } from '../src/protocol/y-websocket.ts'
-import type { RoomMember } from './room-member.ts'
 
 export interface CommittedUpdate {
   readonly update: Uint8Array
-  /** Who wrote it, and does not need it. */
-  readonly writer: RoomMember
+  /** The member of the room that wrote it, and does not need it. */
+  readonly writer: object
 }
 
 /** Frames go together up to here; a reader waits for whole messages. */
@@ -26,7 +25,7 @@ export class Broadcast {
   readonly updateBytesMax: number
   /** The state vector of a reader that has all that came before. */
   readonly vectorBefore: () => StateVector
-  readonly #writers: ReadonlySet<RoomMember>
+  readonly #writers: ReadonlySet<object>
   readonly #frames = new Map<number, Uint8Array[]>()
   readonly #messages = new Map<number, Uint8Array[]>()
   #stockMessages: Uint8Array[] | undefined
@@ -79,7 +78,7 @@ export class Broadcast {
   }
 
   /** Whether a member wrote any of them. */
-  isOf(member: RoomMember): boolean {
+  isOf(member: object): boolean {
     return this.#writers.has(member)
   }
 }

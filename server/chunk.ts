@@ -14,12 +14,14 @@ export interface Chunk {
   readonly update: Uint8Array
   /** 0 for an update as it came, n + 1 for a merge of chunks of level n. */
   readonly level: number
-  /** Per client the clocks of its structs; between them there may be others that it does not hold. */
-  readonly spans: ReadonlyMap<number, Span>
+  /** The clocks of its structs; between them there may be others that it does not hold. */
+  readonly spans: readonly Span[]
   readonly deletes: boolean
 }
 
+/** One client's part of a chunk. In an array: there are very many chunks, most of one client. */
 export interface Span {
+  readonly client: number
   readonly start: number
   /** The clock after the last. */
   readonly end: number
@@ -29,12 +31,12 @@ export interface Span {
 export const mergedChunks = 100
 
 export function updateChunk(update: Uint8Array, structure: UpdateStructure): Chunk {
-  const spans = new Map<number, Span>()
+  const spans: Span[] = []
   for (const [client, runs] of structure.structs) {
     const first = runs[0]
     const last = runs.at(-1)
     if (first === undefined || last === undefined) continue
-    spans.set(client, { start: first.clock, end: last.clock + last.length })
+    spans.push({ client, start: first.clock, end: last.clock + last.length })
   }
   return { update, level: 0, spans, deletes: structure.deletes.size > 0 }
 }
@@ -45,21 +47,25 @@ export function mergeChunks(chunks: readonly Chunk[]): Chunk {
   let level = 0
   for (const chunk of chunks) {
     level = Math.max(level, chunk.level + 1)
-    for (const [client, { start, end }] of chunk.spans) {
-      const span = spans.get(client) ?? { start, end }
-      const joined = { start: Math.min(span.start, start), end: Math.max(span.end, end) }
-      spans.set(client, joined)
+    for (const span of chunk.spans) {
+      const { client, start, end } = spans.get(span.client) ?? span
+      spans.set(client, {
+        client,
+        start: Math.min(start, span.start),
+        end: Math.max(end, span.end),
+      })
     }
   }
   const update = Y.mergeUpdates(chunks.map(chunk => chunk.update))
-  return { update, level, spans, deletes: chunks.some(chunk => chunk.deletes) }
+  const deletes = chunks.some(chunk => chunk.deletes)
+  return { update, level, spans: [...spans.values()], deletes }
 }
 
 /** How much of a chunk's structs a reader at `stateVector` has; of none it has all. */
 export function coverage({ spans }: Chunk, stateVector: StateVector): 'all' | 'some' | 'none' {
   let all = true
   let some = false
-  for (const [client, { start, end }] of spans) {
+  for (const { client, start, end } of spans) {
     const known = stateVector.get(client) ?? 0
     if (known < end) all = false
     if (known > start && known < end) some = true
