@@ -5,10 +5,19 @@
  */
 import type { z } from 'zod'
 import { StatemeshError } from '../base/error.ts'
+import { type BudgetRules, budgetRulesFault } from './budget-rules.ts'
 import type { ActorId } from './id.ts'
 
 /** The policies there are, beside a function of your own; see the README on choosing one. */
-export const policyNames = ['crdt', 'last-write-wins', 'merge', 'manual'] as const
+export const policyNames = [
+  'crdt',
+  'last-write-wins',
+  'merge',
+  'manual',
+  'counter',
+  'budget',
+  'log',
+] as const
 export type PolicyName = (typeof policyNames)[number]
 
 /** One stored write of a key. Writes that did not see each other are siblings. */
@@ -71,6 +80,8 @@ export interface PartitionDefinition<
   readonly version: number
   /** The choices of the `merge` policy; fields not named are `latest`. */
   readonly merge: MergeTree | undefined
+  /** The rules of the `budget` policy. */
+  readonly budget: BudgetRules | undefined
 }
 
 export interface PartitionOptions<Value, Chosen extends PolicyChoice<Value>> {
@@ -80,6 +91,8 @@ export interface PartitionOptions<Value, Chosen extends PolicyChoice<Value>> {
   version?: number
   /** Only with the policy `merge`. */
   merge?: MergeFields<Value>
+  /** Only with the policy `budget`. */
+  budget?: BudgetRules
 }
 
 /**
@@ -98,7 +111,7 @@ export function definePartition<Value = unknown>(
 export function definePartition<Value, Chosen extends PolicyChoice<Value>>(
   options: PartitionOptions<Value, Chosen>,
 ): PartitionDefinition<Value, Chosen> {
-  const { name, policy, schema, version = 1, merge } = options
+  const { name, policy, schema, version = 1, merge, budget } = options
   parsePartitionName(name)
   if (typeof policy !== 'function' && !policyNames.includes(policy as PolicyName)) {
     throw invalid(name, `unknown policy "${String(policy)}"`)
@@ -110,7 +123,19 @@ export function definePartition<Value, Chosen extends PolicyChoice<Value>>(
     if (policy !== 'merge') throw invalid(name, 'merge choices belong to the policy "merge"')
     checkMergeFields(name, merge)
   }
-  return Object.freeze({ name, policy, schema, version, merge: merge as MergeTree | undefined })
+  if (budget !== undefined) {
+    if (policy !== 'budget') throw invalid(name, 'budget rules belong to the policy "budget"')
+    const fault = budgetRulesFault(budget)
+    if (fault !== undefined) throw invalid(name, fault)
+  }
+  return Object.freeze({
+    name,
+    policy,
+    schema,
+    version,
+    merge: merge as MergeTree | undefined,
+    budget: budget && Object.freeze({ ...budget }),
+  })
 }
 
 function checkMergeFields(name: string, fields: object): void {

@@ -1,6 +1,9 @@
 /** Opens a partition on its document: the one place that knows which handle a policy needs. */
 import type { AnyPolicyChoice, PartitionDefinition } from '../model/partition-definition.ts'
+import { BudgetPartition } from './budget/budget-partition.ts'
+import { CounterPartition } from './counter-partition.ts'
 import { CrdtPartition } from './crdt-partition.ts'
+import { LogPartition } from './log-partition.ts'
 import type { PartitionHost } from './partition-host.ts'
 import { RegisterPartition } from './register-partition.ts'
 
@@ -16,7 +19,13 @@ export type PartitionHandle<Definition extends AnyPartitionDefinition> =
   Definition extends PartitionDefinition<infer Value, infer Chosen>
     ? Chosen extends 'crdt'
       ? CrdtPartition
-      : RegisterPartition<Value>
+      : Chosen extends 'log'
+        ? LogPartition<Value>
+        : Chosen extends 'counter'
+          ? CounterPartition
+          : Chosen extends 'budget'
+            ? BudgetPartition
+            : RegisterPartition<Value>
     : never
 
 /**
@@ -28,7 +37,20 @@ export function openPartition<const Definition extends AnyPartitionDefinition>(
   definition: Definition,
   host: PartitionHost,
 ): PartitionHandle<Definition> {
-  const handle =
-    definition.policy === 'crdt' ? new CrdtPartition(host) : new RegisterPartition(definition, host)
-  return handle as PartitionHandle<Definition>
+  return openHandle(definition, host) as PartitionHandle<Definition>
+}
+
+function openHandle(definition: AnyPartitionDefinition, host: PartitionHost): unknown {
+  switch (definition.policy) {
+    case 'crdt':
+      return new CrdtPartition(host)
+    case 'log':
+      return new LogPartition(definition, host)
+    case 'counter':
+      return new CounterPartition(host)
+    case 'budget':
+      return new BudgetPartition(definition.budget ?? {}, host)
+    default:
+      return new RegisterPartition(definition, host)
+  }
 }

@@ -1,0 +1,336 @@
+/**
+ * One writer's lane as it stands: its entries in the order in which the writer made them, and
+ * what is wrong with them.
+ *
+ * Invariants
+ * L1. `#slots` covers every element that the writer has put into the lane below `#nextClock`, in
+ *     the order of clocks, without a hole in `seq`. What others have put there is no part of it.
+ * L2. A slot never moves: deleting turns a record into a hole at the same place. So an entry has
+ *     the same `seq` on every replica, whatever is deleted, and whoever starts from a later state.
+ * L3. The links of all slots are checked, but for those from `#checked` up to `#deferred`: what was
+ *     there when the log was opened is checked on demand, since that costs a hash for each.
+ */
+import * as Y from 'yjs'
+import { equalBytes } from '../base/bytes.ts'
+import { StatemeshError, toStatemeshError } from '../base/error.ts'
+import { type HybridTimestamp, parseTimestamp } from '../clock/hybrid-clock.ts'
+import type { ActorId } from '../model/id.ts'
+import {
+  firstLink,
+  type LogRecord,
+  laneName,
+  linkAfter,
+  linkBytes,
+  readRecord,
+} from './log-entry.ts'
+
+/** Elements that are not read. */
+interface Hole {
+  readonly seq: number
+  readonly clock: number
+  readonly length: number
+  /** Why; undefined for deleted ones. */
+  readonly error: StatemeshError | undefined
+}
+
+/** What an append has to go on from. */
+export interface LaneHead {
+  readonly seq: number
+  readonly link: Uint8Array
+  /** The stamp of the last entry. */
+  readonly timestamp: HybridTimestamp | undefined
+}
+
+/** What is wrong with a lane. */
+export interface LaneProblem {
+  /** LOG_GAP, LOG_FORK, ENTRY_INVALID, ENTRY_FORGED or CLOCK_DRIFT. */
+  readonly error: StatemeshError
+  readonly writer: number
+  /** The first entry concerned, where it is one of the writer's. */
+  readonly seq: number | undefined
+}
+
+export interface LaneOptions {
+  doc: Y.Doc
+  writer: number
+  type: Y.Array<unknown>
+  parseActor(id: unknown): ActorId
+  /** False for a stamp that is too far ahead of our clock. */
+  observe(timestamp: HybridTimestamp): boolean
+  report(problem: StatemeshError): void
+}
+
+export class LogLane {
+  readonly writer: number
+  readonly #options: LaneOptions
+  readonly #slots: (LogRecord | Hole)[] = []
+  #nextClock = 0
+  #checked = 0
+  #deferred = 0
+  #holes = 0
+  /** By code and `seq`: entries that are suspect, but read none the less. */
+  readonly #suspects = new Map<string, LaneProblem>()
+  /** By Yjs id: what is not the writer's. */
+  #foreign = new Map<string, StatemeshError>()
+
+  constructor(options: LaneOptions) {
+    this.#options = options
+    this.writer = options.writer
+  }
+
+  get type(): Y.Array<unknown> {
+    return this.#options.type
+  }
+
+  /**
+   * Reads what the writer has added since the last time.
+   *
+   * @param links whether to check them now, or at the next `checkLinks` (at the first call only),
+   * or not at all because we have just made them
+   */
+  catchUp(links: 'check' | 'defer' | 'known'): LogRecord[] {
+    const structs = this.#options.doc.store.clients.get(this.writer)
+    const last = structs?.at(-1)
+    if (structs === undefined || last === undefined) return []
+    const end = last.id.clock + last.length
+    if (end <= this.#nextClock) return []
+    const from = this.#slots.length
+    const added: LogRecord[] = []
+    for (let at = Y.findIndexSS(structs, this.#nextClock); at < structs.length; at++) {
+      const struct = structs[at]
+      if (struct instanceof Y.Item && this.#isElement(struct)) this.#readItem(struct, added)
+    }
+    this.#nextClock = end
+    if (links === 'defer') this.#deferred = this.#slots.length
+    if (links === 'check') this.#checkLinksFrom(from, this.#slots.length)
+    return added
+  }
+
+  /** Checks the links that were not checked when they were read, once. */
+  checkLinks(): void {
+    this.#checkLinksFrom(this.#checked, this.#deferred)
+    this.#checked = this.#deferred
+  }
+
+  /** Takes deletions in; answers the records that are gone. */
+  drop(ranges: readonly { readonly clock: number; readonly len: number }[]): LogRecord[] {
+    const gone: LogRecord[] = []
+    for (const { clock, len } of ranges) {
+      for (let at = this.#slotAt(clock); at < this.#slots.length; at++) {
+        const slot = this.#slots[at] as LogRecord | Hole
+        if (slot.clock >= clock + len) break
+        if ('length' in slot && slot.length > 1) continue
+        this.#slots[at] = { seq: slot.seq, clock: slot.clock, length: 1, error: undefined }
+        if ('length' in slot) continue
+        this.#holes += 1
+        gone.push(slot)
+      }
+    }
+    const [first] = gone
+    if (first !== undefined) {
+      this.#options.report(gapError(this.writer, first.seq, gone.length))
+    }
+    return gone
+  }
+
+  /** Looks for content that is not the writer's, or not in the list. Linear in the items. */
+  checkForeign(): void {
+    const { type, report } = this.#options
+    const found = new Map<string, StatemeshError>()
+    const note = (item: Y.Item, code: 'ENTRY_FORGED' | 'ENTRY_INVALID', why: string) => {
+      const id = `${item.id.client}:${item.id.clock}`
+      const known = this.#foreign.get(id)
+      const error = known ?? new StatemeshError(code, `lane ${this.writer}: ${why}`)
+      found.set(id, error)
+      if (known === undefined) report(error)
+    }
+    for (let item = type._start; item !== null; item = item.right) {
+      if (item.deleted || item.id.client === this.writer) continue
+      note(item, 'ENTRY_FORGED', `client ${item.id.client} wrote into it`)
+    }
+    for (const item of type._map.values()) {
+      if (!item.deleted) note(item, 'ENTRY_INVALID', 'it is a list, and holds a named row')
+    }
+    this.#foreign = found
+  }
+
+  /** What an entry that is appended now has to hold. */
+  head(): LaneHead {
+    const last = this.#slots.at(-1)
+    if (last === undefined) {
+      return { seq: 0, link: firstLink(this.writer), timestamp: undefined }
+    }
+    if (!('length' in last)) {
+      return { seq: last.seq + 1, link: linkAfter(last), timestamp: last.timestamp }
+    }
+    const record = this.#slots.findLast(slot => !('length' in slot)) as LogRecord | undefined
+    // Nobody can check a link to what is gone.
+    const link = new Uint8Array(linkBytes)
+    return { seq: last.seq + last.length, link, timestamp: record?.timestamp }
+  }
+
+  record(seq: number): LogRecord | undefined {
+    let low = 0
+    let high = this.#slots.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#slots[middle] as LogRecord | Hole).seq < seq) low = middle + 1
+      else high = middle
+    }
+    const slot = this.#slots[low]
+    return slot === undefined || 'length' in slot || slot.seq !== seq ? undefined : slot
+  }
+
+  problems(): LaneProblem[] {
+    const { writer } = this
+    const problems: LaneProblem[] = [...this.#foreign.values()].map(error => {
+      return { error, writer, seq: undefined }
+    })
+    if (this.#holes > 0) problems.push(...this.#holeProblems())
+    for (const problem of this.#suspects.values()) {
+      if (this.#stands(problem)) problems.push(problem)
+    }
+    return problems
+  }
+
+  /** Whether whoever opens the log now would find it too: the entries it is about are still here. */
+  #stands({ error, seq = 0 }: LaneProblem): boolean {
+    if (this.record(seq) === undefined) return false
+    return error.code !== 'LOG_FORK' || seq === 0 || this.record(seq - 1) !== undefined
+  }
+
+  #isElement(item: Y.Item): boolean {
+    return (item.parent as unknown) === this.type && item.parentSub === null
+  }
+
+  /** Puts the part of an item that is not known yet into slots. */
+  #readItem(item: Y.Item, added: LogRecord[]): void {
+    const offset = Math.max(0, this.#nextClock - item.id.clock)
+    const seq = this.#nextSeq()
+    const contents = item.content instanceof Y.ContentAny ? item.content.arr : undefined
+    if (item.deleted || contents === undefined) {
+      this.#slots.push(this.#holeOf(item, offset, seq))
+      this.#holes += 1
+      return
+    }
+    for (let at = offset; at < contents.length; at++) {
+      const place = { seq: seq + at - offset, clock: item.id.clock + at }
+      const slot = this.#readElement(contents[at], place)
+      this.#slots.push(slot)
+      if ('length' in slot) this.#holes += 1
+      else added.push(slot)
+    }
+  }
+
+  /** One hole for all of it: its length is nothing but the word of whoever wrote it. */
+  #holeOf(item: Y.Item, offset: number, seq: number): Hole {
+    const hole = { seq, clock: item.id.clock + offset, length: item.length - offset }
+    if (!item.deleted) return { ...hole, error: this.#invalid(seq, 'not an entry') }
+    this.#options.report(gapError(this.writer, seq, hole.length))
+    return { ...hole, error: undefined }
+  }
+
+  #readElement(content: unknown, place: { seq: number; clock: number }): LogRecord | Hole {
+    const { writer } = this
+    const { parseActor, observe } = this.#options
+    try {
+      const record = readRecord(content, { writer, ...place }, parseActor)
+      if (!observe(record.timestamp)) {
+        const why = `its writer (${record.actor}) has a clock that is far ahead`
+        this.#suspect('CLOCK_DRIFT', record.seq, why)
+      }
+      return record
+    } catch (thrown) {
+      const { message } = toStatemeshError(thrown, 'ENTRY_INVALID')
+      return { ...place, length: 1, error: this.#invalid(place.seq, message) }
+    }
+  }
+
+  #nextSeq(): number {
+    const last = this.#slots.at(-1)
+    return last === undefined ? 0 : last.seq + ('length' in last ? last.length : 1)
+  }
+
+  #checkLinksFrom(start: number, end: number): void {
+    for (let at = start; at < end; at++) this.#checkLink(at)
+  }
+
+  /** A link to an entry that is not there any more, or was none, cannot be checked. */
+  #checkLink(at: number): void {
+    const slot = this.#slots[at]
+    if (slot === undefined || 'length' in slot) return
+    const before = this.#slots[at - 1]
+    if (before !== undefined && 'length' in before) return
+    const expected = before === undefined ? firstLink(this.writer) : linkAfter(before)
+    if (equalBytes(slot.link, expected)) return
+    this.#suspect('LOG_FORK', slot.seq, 'it does not follow the entry before it')
+  }
+
+  #suspect(code: 'LOG_FORK' | 'CLOCK_DRIFT', seq: number, why: string): void {
+    const error = this.#error(code, seq, why)
+    this.#suspects.set(`${code} ${seq}`, { error, writer: this.writer, seq })
+    this.#options.report(error)
+  }
+
+  #invalid(seq: number, why: string): StatemeshError {
+    const error = this.#error('ENTRY_INVALID', seq, why)
+    this.#options.report(error)
+    return error
+  }
+
+  #error(code: 'LOG_FORK' | 'CLOCK_DRIFT' | 'ENTRY_INVALID', seq: number, why: string) {
+    return new StatemeshError(code, `${laneName(this.writer)}, entry ${seq}: ${why}`)
+  }
+
+  /** Holes by cause, deleted neighbours as one. */
+  #holeProblems(): LaneProblem[] {
+    const { writer } = this
+    const problems: LaneProblem[] = []
+    let gap: { seq: number; length: number } | undefined
+    const endGap = () => {
+      if (gap === undefined) return
+      problems.push({ error: gapError(writer, gap.seq, gap.length), writer, seq: gap.seq })
+      gap = undefined
+    }
+    for (const slot of this.#slots) {
+      if ('length' in slot && slot.error === undefined) {
+        gap = gap ?? { seq: slot.seq, length: 0 }
+        gap.length += slot.length
+        continue
+      }
+      endGap()
+      if ('length' in slot)
+        problems.push({ error: slot.error as StatemeshError, writer, seq: slot.seq })
+    }
+    endGap()
+    return problems
+  }
+
+  /** The first slot that ends after the clock. */
+  #slotAt(clock: number): number {
+    let low = 0
+    let high = this.#slots.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      const slot = this.#slots[middle] as LogRecord | Hole
+      if (slot.clock + ('length' in slot ? slot.length : 1) <= clock) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+function gapError(writer: number, seq: number, length: number): StatemeshError {
+  const what =
+    length === 1 ? `entry ${seq} was deleted` : `${length} entries from ${seq} on were deleted`
+  return new StatemeshError('LOG_GAP', `${laneName(writer)}: ${what}`)
+}
+
+/** The stamp of an entry after one with `floor`: no earlier, so that a lane stays in order. */
+export function stampAfter(
+  stamp: HybridTimestamp,
+  floor: HybridTimestamp | undefined,
+): HybridTimestamp {
+  if (floor === undefined || stamp > floor) return stamp
+  return parseTimestamp(floor + 1) ?? floor
+}
