@@ -14,7 +14,7 @@ export interface CommittedUpdate {
 }
 
 /** Frames go together up to here; a reader waits for whole messages. */
-const messageBytes = 64 * 1024
+export const messageBytes: number = 64 * 1024
 
 export class Broadcast {
   /** The number of the first update; the others follow. */
@@ -63,7 +63,7 @@ export class Broadcast {
   messages(channel: number): readonly Uint8Array[] {
     let messages = this.#messages.get(channel)
     if (messages === undefined) {
-      messages = joinFrames(this.frames(channel))
+      messages = joinFrames(this.frames(channel), messageBytes)
       this.#messages.set(channel, messages)
     }
     return messages
@@ -83,13 +83,13 @@ export class Broadcast {
   }
 }
 
-/** Frames as messages of about `messageBytes` at most. */
-export function joinFrames(frames: readonly Uint8Array[]): Uint8Array[] {
+/** Frames as messages of `bytesMax` at most, where no frame alone is longer. */
+export function joinFrames(frames: readonly Uint8Array[], bytesMax: number): Uint8Array[] {
   const messages: Uint8Array[] = []
   let parts: Uint8Array[] = []
   let bytes = 0
   for (const frame of frames) {
-    if (parts.length > 0 && bytes + frame.length > messageBytes) {
+    if (parts.length > 0 && bytes + frame.length > bytesMax) {
       messages.push(concatBytes(parts))
       parts = []
       bytes = 0

@@ -24,8 +24,8 @@ export interface ChannelLink {
   writable(): boolean
   send(frame: Frame): void
   sendEncoded(frame: Uint8Array): void
-  /** Sends messages that other links get too. */
-  sendShared(messages: readonly Uint8Array[]): void
+  /** Sends all of a broadcast, in the bytes that other links get too. */
+  sendShared(broadcast: Broadcast, channel: number): void
   /** Has `flushAcks` called at the end of this turn. */
   ackLater(channel: Channel): void
   /** What the peer has under way to us, not durable yet, changed by this many bytes. */
@@ -264,7 +264,7 @@ export class Channel implements RoomMember {
       this.#sendOthers(broadcast)
     } else {
       this.#skipTo(broadcast.firstSeq - 1)
-      this.#link.sendShared(broadcast.messages(this.number))
+      this.#link.sendShared(broadcast, this.number)
       this.#sentSeq = broadcast.lastSeq
     }
     if (this.#sentSeq > sentBefore) this.#take(this.#sentSeq, broadcast.bytes)

@@ -8,7 +8,7 @@ import { type DocumentName, parseDocumentName } from '../src/model/document-name
 import type { StateVector } from '../src/model/update-check.ts'
 import { decodeMessage, encodeFrame, type Frame, protocolVersion } from '../src/protocol/frame.ts'
 import type { Link } from '../src/transport/transport.ts'
-import { joinFrames } from './broadcast.ts'
+import { type Broadcast, joinFrames, messageBytes } from './broadcast.ts'
 import { Channel, type ChannelLink } from './channel.ts'
 import { closeCodes } from './close-codes.ts'
 import { LinkPressure } from './link-pressure.ts'
@@ -96,9 +96,13 @@ export class LinkConnection implements Connection, ChannelLink {
     this.#endTurnLater()
   }
 
-  sendShared(messages: readonly Uint8Array[]): void {
+  sendShared(broadcast: Broadcast, channel: number): void {
+    if (this.peerMessageBytesMax < messageBytes) {
+      for (const frame of broadcast.frames(channel)) this.sendEncoded(frame)
+      return
+    }
     this.#flush()
-    for (const message of messages) this.#sendMessage(message)
+    for (const message of broadcast.messages(channel)) this.#sendMessage(message)
   }
 
   ackLater(channel: Channel): void {
@@ -297,7 +301,8 @@ export class LinkConnection implements Connection, ChannelLink {
     if (this.#outbox.length === 0) return
     const frames = this.#outbox
     this.#outbox = []
-    for (const message of joinFrames(frames)) this.#sendMessage(message)
+    const bytesMax = Math.min(messageBytes, this.peerMessageBytesMax)
+    for (const message of joinFrames(frames, bytesMax)) this.#sendMessage(message)
   }
 
   #sendMessage(message: Uint8Array): void {

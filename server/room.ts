@@ -17,14 +17,14 @@ import type { StateVector } from '../src/model/update-check.ts'
 import { readUpdateStructure, type UpdateStructure } from '../src/model/update-structure.ts'
 import { type AwarenessEntry, encodeAwarenessUpdate } from '../src/protocol/awareness-update.ts'
 import { encodeYWebsocketMessage } from '../src/protocol/y-websocket.ts'
-import type { Storage } from '../src/storage/storage.ts'
+import type { Storage, StoredDocument } from '../src/storage/storage.ts'
 import { RoomAwareness } from './awareness.ts'
 import { Broadcast, type CommittedUpdate } from './broadcast.ts'
 import { type Chunk, updateChunk } from './chunk.ts'
 import { DocumentState } from './document-state.ts'
 import { RoomContent } from './room-content.ts'
 import type { RoomMember } from './room-member.ts'
-import { readDocument } from './stored-document.ts'
+import { type ReadDocument, readDocument } from './stored-document.ts'
 
 export interface RoomOptions {
   document: DocumentName
@@ -230,16 +230,17 @@ export class Room {
   }
 
   async #read(): Promise<void> {
+    let stored: StoredDocument
     try {
-      const stored = await this.#storage.load(this.document)
-      // Commits of this turn may be among what was read; a reader can take them twice.
-      this.#hasRead(readDocument(stored))
+      stored = await this.#storage.load(this.document)
     } catch (thrown) {
-      this.#readFailed(toStatemeshError(thrown, 'STORAGE_UNAVAILABLE'))
+      return this.#readFailed(toStatemeshError(thrown, 'STORAGE_UNAVAILABLE'))
     }
+    // Commits under way may be among what was read; a reader can take them twice.
+    this.#hasRead(readDocument(stored))
   }
 
-  #hasRead({ chunks, state: read, damage }: ReturnType<typeof readDocument>): void {
+  #hasRead({ chunks, state: read, damage }: ReadDocument): void {
     const state = this.#state
     if (state.kind === 'closed') return
     if (damage.length > 0) this.#events.damaged(damage)
