@@ -6,6 +6,7 @@ import { concatBytes } from '../src/base/bytes.ts'
 import type { StateVector } from '../src/model/update-check.ts'
 import { encodeFrame } from '../src/protocol/frame.ts'
 import { encodeYWebsocketMessage } from '../src/protocol/y-websocket.ts'
+import { MessageBatch } from './message-batch.ts'
 
 export interface CommittedUpdate {
   readonly update: Uint8Array
@@ -27,8 +28,8 @@ export class Broadcast {
   readonly vectorBefore: () => StateVector
   readonly #writers: ReadonlySet<object>
   readonly #frames = new Map<number, Uint8Array[]>()
-  readonly #messages = new Map<number, Uint8Array[]>()
-  #stockMessages: Uint8Array[] | undefined
+  readonly #batches = new Map<number, MessageBatch>()
+  #stockBatch: MessageBatch | undefined
 
   constructor(
     firstSeq: number,
@@ -60,21 +61,21 @@ export class Broadcast {
   }
 
   /** All frames, in as few messages as is good for the readers. */
-  messages(channel: number): readonly Uint8Array[] {
-    let messages = this.#messages.get(channel)
-    if (messages === undefined) {
-      messages = joinFrames(this.frames(channel), messageBytes)
-      this.#messages.set(channel, messages)
+  batch(channel: number): MessageBatch {
+    let batch = this.#batches.get(channel)
+    if (batch === undefined) {
+      batch = new MessageBatch(joinFrames(this.frames(channel), messageBytes))
+      this.#batches.set(channel, batch)
     }
-    return messages
+    return batch
   }
 
   /** A message of the y-websocket dialect for each. */
-  stockMessages(): readonly Uint8Array[] {
-    this.#stockMessages ??= this.updates.map(({ update }) =>
-      encodeYWebsocketMessage({ type: 'update', update }),
+  get stockBatch(): MessageBatch {
+    this.#stockBatch ??= new MessageBatch(
+      this.updates.map(({ update }) => encodeYWebsocketMessage({ type: 'update', update })),
     )
-    return this.#stockMessages
+    return this.#stockBatch
   }
 
   /** Whether a member wrote any of them. */

@@ -12,6 +12,7 @@ import { type Broadcast, joinFrames, messageBytes } from './broadcast.ts'
 import { Channel, type ChannelLink } from './channel.ts'
 import { closeCodes } from './close-codes.ts'
 import { LinkPressure } from './link-pressure.ts'
+import { sendBatch } from './message-batch.ts'
 import { RecentSet } from './recent-set.ts'
 import type { Connection, RelayContext } from './relay-context.ts'
 
@@ -102,7 +103,8 @@ export class LinkConnection implements Connection, ChannelLink {
       return
     }
     this.#flush()
-    for (const message of broadcast.messages(channel)) this.#sendMessage(message)
+    this.#lastSent = this.#relay.time.monotonic()
+    sendBatch(this.#link, broadcast.batch(channel))
   }
 
   ackLater(channel: Channel): void {

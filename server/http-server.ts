@@ -5,8 +5,8 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { StatemeshError } from '../src/base/error.ts'
 import { subprotocol } from '../src/protocol/frame.ts'
+import { batchLink } from './batch-link.ts'
 import type { Relay } from './relay.ts'
-import { acceptedLink } from './websocket-link.ts'
 
 export interface ListenOptions {
   /** Default `127.0.0.1`. */
@@ -71,7 +71,7 @@ function upgrade(
   head: Buffer,
 ): void {
   sockets.handleUpgrade(request, socket, head, webSocket => {
-    relay.accept(acceptedLink(webSocket, socket), {
+    relay.accept(batchLink(webSocket, socket), {
       path: request.url ?? '/',
       subprotocol: webSocket.protocol === '' ? undefined : webSocket.protocol,
       address: request.socket.remoteAddress,

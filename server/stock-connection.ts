@@ -21,6 +21,7 @@ import type { Broadcast } from './broadcast.ts'
 import { closeCodes } from './close-codes.ts'
 import { Feed } from './feed.ts'
 import { LinkPressure } from './link-pressure.ts'
+import { sendBatch } from './message-batch.ts'
 import type { Connection, RelayContext } from './relay-context.ts'
 import type { Room } from './room.ts'
 import type { RoomMember } from './room-member.ts'
@@ -231,9 +232,13 @@ export class StockConnection implements Connection, RoomMember {
   }
 
   #sendUpdates(broadcast: Broadcast): void {
-    const messages = broadcast.stockMessages()
-    for (const [index, { writer }] of broadcast.updates.entries()) {
-      if (writer !== this) this.#sendBytes(messages[index] as Uint8Array)
+    const { stockBatch, updates } = broadcast
+    if (!broadcast.isOf(this)) {
+      this.#lastSent = this.#relay.time.monotonic()
+      return sendBatch(this.#link, stockBatch)
+    }
+    for (const [index, { writer }] of updates.entries()) {
+      if (writer !== this) this.#sendBytes(stockBatch.messages[index] as Uint8Array)
     }
   }
 
