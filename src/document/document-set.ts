@@ -152,6 +152,7 @@ export class DocumentSet {
       storage,
       journal,
       onClientIDTaken: () => this.renewClientID(),
+      onProblem: problem => this.events.emit('warning', problem),
       onLocalChange: document => this.events.emit('changing', document),
     }
     try {

@@ -8,6 +8,7 @@
  */
 import * as Y from 'yjs'
 import { Emitter } from '../base/emitter.ts'
+import { StatemeshError } from '../base/error.ts'
 import type { DocumentName } from '../model/document-name.ts'
 import { checkUpdate, type UpdateVerdict } from '../model/update-check.ts'
 import { readUpdateStructure, type UpdateStructure } from '../model/update-structure.ts'
@@ -29,6 +30,8 @@ export interface ReplicaDocumentOptions {
   journal: Journal
   /** Somebody else wrote with our clientID: the replica must take another one before we go on. */
   onClientIDTaken(): void
+  /** Told of what failed without failing a call. */
+  onProblem(problem: StatemeshError): void
   /** Called before a local change is journalled. */
   onLocalChange(document: ReplicaDocument): void
 }
@@ -82,7 +85,7 @@ export class ReplicaDocument {
     const verdict = checkUpdate(structure, { get: client => Y.getState(doc.store, client) })
     if (verdict === 'new') {
       if (this.#continues(structure, doc.clientID)) this.#options.onClientIDTaken()
-      this.#integrate(update)
+      this.#integrate(update, structure)
     }
     return verdict
   }
@@ -117,18 +120,22 @@ export class ReplicaDocument {
     this.events.emit('local', update)
   }
 
-  #integrate(update: Uint8Array): void {
+  #integrate(update: Uint8Array, structure: UpdateStructure): void {
     try {
       Y.applyUpdate(this.doc, update, foreign)
-    } catch (thrown) {
-      // The update was checked, and Yjs finishes a transaction whose observers throw: this is the
-      // error of somebody's observer. It goes where uncaught errors go, not to the sender.
-      queueMicrotask(() => {
-        throw thrown
-      })
+    } catch (cause) {
+      for (const client of structure.structs.keys()) {
+        if (!this.#continues(structure, client)) continue
+        throw new StatemeshError('UPDATE_INVALID', 'Yjs could not integrate the update', { cause })
+      }
+      // All of it is there: Yjs ends a transaction before it throws what observers threw. It is
+      // nothing that the sender could mend, and no reason to take the process down.
+      const message = `${this.name}: an observer failed at a foreign change`
+      this.#options.onProblem(new StatemeshError('OBSERVER_FAILED', message, { cause }))
     }
   }
 
+  /** Whether an update holds more of a client than the document does. */
   #continues(structure: UpdateStructure, clientID: number): boolean {
     const last = structure.structs.get(clientID)?.at(-1)
     if (last === undefined) return false
