@@ -23,6 +23,16 @@ export const errorCodes = {
   ROOT_UNKNOWN: { retryable: false },
   ROOT_MISMATCH: { retryable: false },
   POLICY_FAILED: { retryable: false },
+  OBSERVER_FAILED: { retryable: false },
+  CONFLICT_CHANGED: { retryable: false },
+  LOG_GAP: { retryable: false },
+  LOG_FORK: { retryable: false },
+  WRITERS_EXCEEDED: { retryable: false },
+  // budgets
+  BUDGET_INSUFFICIENT: { retryable: false },
+  BUDGET_UNREACHABLE: { retryable: true },
+  BUDGET_CAP: { retryable: false },
+  BUDGET_OWNER: { retryable: false },
   // lifecycle
   CLOSED: { retryable: false },
   CLOCK_DRIFT: { retryable: false },
