@@ -6,6 +6,7 @@ import { withCompaction } from '../../src/storage/compaction.ts'
 import { openLevelStorage } from '../../src/storage/level-storage.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { listen, type RelayServer } from '../http-server.ts'
+import { MergeThread } from '../merge-thread.ts'
 import { createRelay } from '../relay.ts'
 import { log } from './log.ts'
 
@@ -33,7 +34,8 @@ function parsePort(text: string): number {
 
 async function runRelay(flags: RelayFlags): Promise<void> {
   try {
-    const storage = await openStorage(flags.data)
+    const merger = new MergeThread()
+    const storage = await openStorage(flags.data, merger)
     const server = await start(storage, flags).catch(async error => {
       await storage.close()
       throw error
@@ -46,9 +48,10 @@ async function runRelay(flags: RelayFlags): Promise<void> {
   }
 }
 
-async function openStorage(location: string): Promise<Storage> {
+async function openStorage(location: string, merger: MergeThread): Promise<Storage> {
   return withCompaction(await openLevelStorage({ location }), {
     time: systemTime,
+    mergeLog: updates => merger.merge(updates),
     onCompacted: report => log({ level: 'info', event: 'compacted', ...report }),
     onDamaged: damaged => {
       for (const record of damaged) log({ level: 'error', event: 'damaged', ...record })

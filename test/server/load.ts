@@ -5,6 +5,8 @@ import { writer } from './writer.ts'
 export interface Load {
   readonly client: FrameClient
   readonly clientID: number
+  /** How many updates it has sent. */
+  sent(): number
   /** How many of its updates were acked at a level; each is one clock of the client. */
   received(): number
   durable(): number
@@ -48,6 +50,7 @@ export async function startLoad(
   return {
     client,
     clientID,
+    sent: () => seq,
     received: () => acked.received,
     durable: () => acked.durable,
     stop() {

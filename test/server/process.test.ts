@@ -69,6 +69,21 @@ describe('a restart', () => {
   })
 })
 
+describe('a long log', () => {
+  test('is compacted while the relay works, and holds the same afterwards', async () => {
+    const data = await temporaryDirectory()
+    const relay = await relayOn(data)
+    const load = await startLoad(await frameClient(relay.url), document)
+    await waitUntil(() => relay.stderr().includes('"compacted"'), { timeout: 15_000 })
+    load.stop()
+    await waitUntil(() => load.durable() === load.sent())
+    expect(relay.stderr()).not.toContain('compaction-failed')
+    await relay.kill('SIGKILL')
+    const { doc } = await (await frameClient((await relayOn(data)).url)).open(document)
+    expect(doc.getText('text').toString()).toBe('x'.repeat(load.sent()))
+  })
+})
+
 describe('under load', () => {
   test('SIGTERM loses nothing that was received, and exits with 0', async () => {
     const data = await temporaryDirectory()
