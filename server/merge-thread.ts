@@ -27,7 +27,8 @@ export class MergeThread {
   #waiting: Waiting | undefined
 
   /**
-   * As `mergeLog`; one at a time. The thread is started by the first call.
+   * As `mergeLog`; one at a time. The thread is started by the first call, and does not hold the
+   * process up.
    *
    * @throws UPDATE_INVALID; CLOSED when the thread has ended
    */
@@ -41,10 +42,6 @@ export class MergeThread {
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject }
     })
-  }
-
-  async close(): Promise<void> {
-    await this.#worker?.terminate()
   }
 
   #start(): Worker {
