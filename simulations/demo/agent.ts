@@ -1,0 +1,68 @@
+/** An agent process of the demo: it lives as long as the coordinator that started it. */
+import { openReplica, type Replica, type StatemeshError } from '../../src/index.ts'
+import { readHolding } from './holding.ts'
+import { openIndexer } from './indexer.ts'
+import type { Assignment, FromAgent, ToAgent } from './messages.ts'
+
+function tell(message: FromAgent): void {
+  // Without a coordinator there is nobody to tell, and `disconnect` ends this process.
+  if (process.connected) process.send?.(message)
+}
+
+/** Ends this process as soon as the coordinator has been told. */
+function sayLast(message: FromAgent): void {
+  process.send?.(message, () => process.disconnect())
+}
+
+let goOn: () => void = () => undefined
+const mayGoOn = (): Promise<void> =>
+  new Promise(resolve => {
+    goOn = resolve
+  })
+
+let open: { replica: Replica; assignment: Assignment } | undefined
+
+async function work(assignment: Assignment): Promise<void> {
+  const { name, directory, relay } = assignment
+  const replica = await openReplica({ actor: name, storage: directory, relay })
+  open = { replica, assignment }
+  const warn = ({ code, message }: StatemeshError) =>
+    tell({ kind: 'warning', message: `${code} ${message}` })
+  replica.on('warning', warn)
+  replica.on('rejected', ({ error }) => warn(error))
+  const indexer = await openIndexer({ assignment, replica, tell, mayGoOn })
+  tell({ kind: 'started', done: indexer.done })
+  await indexer.work()
+  tell({ kind: 'finished' })
+}
+
+async function read(): Promise<void> {
+  if (open === undefined) throw new Error('told to read before it had an assignment')
+  const { replica, assignment } = open
+  // Afresh, so that what is reported has come from the disk and a new exchange with the relay.
+  await replica.close()
+  const holding = await readHolding({ ...assignment, actor: assignment.name })
+  sayLast({ kind: 'holds', holding })
+}
+
+async function handle(message: ToAgent): Promise<void> {
+  switch (message.kind) {
+    case 'assignment':
+      return work(message.assignment)
+    case 'go':
+      return goOn()
+    case 'read':
+      return read()
+  }
+}
+
+process.on('message', (message: ToAgent) => {
+  handle(message).catch((error: unknown) => {
+    process.exitCode = 1
+    const text = error instanceof Error ? String(error.stack) : String(error)
+    sayLast({ kind: 'failed', error: text })
+  })
+})
+process.on('disconnect', () => process.exit())
+// Ctrl-C reaches every process of the terminal; the coordinator decides what becomes of this one.
+process.on('SIGINT', () => undefined)
