@@ -5,11 +5,20 @@
 import type * as Y from 'yjs'
 import type { z } from 'zod'
 import { Emitter } from '../base/emitter.ts'
-import { StatemeshError, toStatemeshError } from '../base/error.ts'
+import { StatemeshError } from '../base/error.ts'
 import type { HybridTimestamp } from '../clock/hybrid-clock.ts'
 import type { PartitionDefinition, Sibling } from '../model/partition-definition.ts'
 import { decodeValue, encodeValue, handOut } from '../model/value.ts'
 import { choosePolicy } from './choose-policy.ts'
+import {
+  type Conflict,
+  type ConflictChange,
+  Inbox,
+  type PickedSibling,
+  type Resolution,
+  type ResolveOptions,
+} from './inbox.ts'
+import { parseValue } from './parse-value.ts'
 import type { PartitionHost } from './partition-host.ts'
 import { checkKey, entryOf, rowName } from './register-entry.ts'
 import { type Problem, RegisterView } from './register-view.ts'
@@ -34,6 +43,7 @@ export class RegisterPartition<Value = unknown> {
   readonly #host: PartitionHost
   readonly #schema: z.ZodType<Value> | undefined
   readonly #view: RegisterView
+  readonly #inbox: Inbox<Value>
   readonly #listeners = new Emitter<{ change: readonly RegisterChange<Value>[] }>()
   readonly #feed: TransactionFeed<readonly RegisterChange<Value>[] | StatemeshError>
   /** What the running transaction wants written. */
@@ -56,6 +66,17 @@ export class RegisterPartition<Value = unknown> {
       report: problem => host.report(problem),
     })
     this.#view = new RegisterView({ doc, clock, reader: actor, policy, report })
+    this.#inbox = new Inbox({
+      host,
+      report,
+      conflicted: () => this.#view.conflicted,
+      siblings: key => this.#view.siblings(key),
+      write: (key, value) => {
+        if (value === undefined) this.delete(key)
+        else this.set(key, value as Value)
+      },
+      subscribe: listener => this.subscribe(listener),
+    })
     this.#feed.drain()
     this.#view.map.observe(this.#observe)
     doc.on('afterTransaction', this.#lookForRoots)
@@ -192,16 +213,66 @@ export class RegisterPartition<Value = unknown> {
     return this.#listeners.on('change', listener)
   }
 
+  /**
+   * The keys whose writes did not see each other and do not say the same, those open for longest
+   * first. Every policy has conflicts; the policy only decides what is read while they are open.
+   *
+   * @throws CLOSED
+   */
+  conflicts(): readonly Conflict<Value>[] {
+    this.#checkOpen()
+    return this.#inbox.conflicts()
+  }
+
+  /**
+   * Resolves the conflict of a key, and keeps how in the history: with a value, with `pick(sibling)`,
+   * or with undefined to delete the key. It is a write that saw the siblings: one that does not see
+   * it reopens the conflict.
+   *
+   * @throws CONFLICT_CHANGED if the key is not in conflict, the conflict is not the one that was
+   * `seen`, or what was picked is gone; VALUE_INVALID, OPTION_INVALID within `transact`, CLOSED
+   */
+  resolve(
+    key: string,
+    answer: Value | undefined | PickedSibling,
+    options: ResolveOptions = {},
+  ): void {
+    this.#checkOpen()
+    if (this.#writes !== undefined) {
+      throw new StatemeshError('OPTION_INVALID', 'to resolve is a transaction of its own')
+    }
+    this.#inbox.resolve(key, answer, options)
+  }
+
+  /** How conflicts were resolved, by whom and when, the latest first; bounded. @throws CLOSED */
+  resolutions(): readonly Resolution<Value>[] {
+    this.#checkOpen()
+    return this.#inbox.resolutions()
+  }
+
+  /**
+   * Calls `listener` when a conflict opens, changes or is resolved, here or elsewhere, after the
+   * transaction that did it.
+   *
+   * @returns ends it
+   * @throws CLOSED
+   */
+  onConflict(listener: (change: ConflictChange<Value>) => void): () => void {
+    this.#checkOpen()
+    return this.#inbox.onConflict(listener)
+  }
+
   /** What is in the document but not in what is read, and why. @throws CLOSED */
   problems(): readonly Problem[] {
     this.#checkOpen()
-    return this.#view.problems()
+    return [...this.#view.problems(), ...this.#inbox.problems()]
   }
 
   /** Gives the document back. Later calls throw CLOSED, but for a second `close`. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#inbox.close()
     this.#feed.close()
     this.#view.map.unobserve(this.#observe)
     this.#host.doc.off('afterTransaction', this.#lookForRoots)
@@ -213,7 +284,7 @@ export class RegisterPartition<Value = unknown> {
   }
 
   #encode(value: Value): unknown {
-    return encodeValue(this.#schema === undefined ? value : parseValue(this.#schema, value))
+    return encodeValue(parseValue(this.#schema, value))
   }
 
   /** Nothing in here can fail, so that a transaction of Yjs never ends half done. */
@@ -254,21 +325,4 @@ export class RegisterPartition<Value = unknown> {
 
 function readWrite(encoded: unknown): unknown {
   return encoded === undefined ? undefined : handOut(decodeValue(encoded))
-}
-
-/**
- * The value as the schema gives it, with defaults and without unknown fields.
- */
-function parseValue<Value>(schema: z.ZodType<Value>, value: unknown): Value {
-  let parsed: ReturnType<typeof schema.safeParse>
-  try {
-    parsed = schema.safeParse(value)
-  } catch (thrown) {
-    throw toStatemeshError(thrown, 'VALUE_INVALID')
-  }
-  if (parsed.success) return parsed.data
-  const issues = parsed.error.issues.map(({ path, message }) => {
-    return path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`
-  })
-  throw new StatemeshError('VALUE_INVALID', issues.join('; '), { cause: parsed.error })
 }

@@ -16,6 +16,7 @@ import type { HybridClock } from '../clock/hybrid-clock.ts'
 import { type ActorId, parseActorId } from '../model/id.ts'
 import type { Sibling } from '../model/partition-definition.ts'
 import { freezeValue, handOut, type StoredValue } from '../model/value.ts'
+import { resolutionsRoot } from './inbox-entry.ts'
 import { compareSiblings, type Policy } from './policy.ts'
 import {
   type Entry,
@@ -55,6 +56,8 @@ export interface RegisterViewOptions {
 }
 
 const none: readonly Entry[] = []
+/** The second one is the inbox's. */
+const ownRoots: ReadonlySet<string> = new Set([registersRoot, resolutionsRoot])
 
 export class RegisterView {
   readonly #options: RegisterViewOptions
@@ -149,7 +152,7 @@ export class RegisterView {
     if (share.size === this.#rootsSeen) return
     this.#rootsSeen = share.size
     for (const root of share.keys()) {
-      if (root === registersRoot || this.#foreignRoots.has(root)) continue
+      if (ownRoots.has(root) || this.#foreignRoots.has(root)) continue
       const error = new StatemeshError('ROOT_UNKNOWN', `the root ${shorten(root)} is not ours`)
       this.#foreignRoots.set(root, error)
       this.#options.report(error)
