@@ -9,8 +9,11 @@ import { type HybridTimestamp, parseTimestamp } from '../clock/hybrid-clock.ts'
 import type { ActorId } from '../model/id.ts'
 import { decodeValue, type StoredValue, utf8Length } from '../model/value.ts'
 
-/** The name of the root map; a stock Yjs client finds the entries there. */
-export const registersRoot = 'registers'
+/**
+ * The name of the root map; a stock Yjs client finds the entries there. Short, since Yjs repeats it
+ * for every row.
+ */
+export const registersRoot = 'reg'
 
 /** A key is repeated with every write of it, so it is kept short; a path or a URL still fits. */
 export const keyBytesMax = 1024
@@ -45,16 +48,17 @@ function whatIsWrongWith(key: unknown): string | undefined {
   return undefined
 }
 
+/** The writer stands in base 36, which takes two thirds of the digits. */
 export function rowName(key: string, writer: number): string {
-  return `${key}${separator}${writer}`
+  return `${key}${separator}${writer.toString(36)}`
 }
 
 /** The parts of a row's name; undefined for a name that `rowName` would not give. */
 export function splitRowName(row: string): RowName | undefined {
   const end = row.indexOf(separator)
   const text = row.slice(end + 1)
-  const writer = Number(text)
-  if (end < 1 || !Number.isSafeInteger(writer) || `${writer}` !== text) return undefined
+  const writer = Number.parseInt(text, 36)
+  if (end < 1 || !Number.isSafeInteger(writer) || writer.toString(36) !== text) return undefined
   return { key: row.slice(0, end), writer }
 }
 
