@@ -98,7 +98,10 @@ export class RelaySync {
   /** Ends the link; the outbox keeps what is owed. */
   disconnect(): void {
     this.#dialler.stop()
-    this.#session?.close(closeCodes.normal, '')
+    const session = this.#session
+    // Forgotten now, not when its end is known: that may be long after the next link is up.
+    this.#unlinked()
+    session?.close(closeCodes.normal, '')
   }
 
   /** Ends the link and every wait, for good. */
@@ -167,16 +170,21 @@ export class RelaySync {
         void this.#sendOutbox(session)
       },
       onClose: (code, reason) => {
-        this.#session = undefined
-        this.#ready = false
-        for (const progress of this.#progress.values()) {
-          progress.disconnected()
-          progress.rest()
-        }
+        if (this.#session !== session) return
+        this.#unlinked()
         this.#dialler.lost(code, reason)
       },
     })
     this.#session = session
+  }
+
+  #unlinked(): void {
+    this.#session = undefined
+    this.#ready = false
+    for (const progress of this.#progress.values()) {
+      progress.disconnected()
+      progress.rest()
+    }
   }
 
   #loaded(document: ReplicaDocument): void {
