@@ -37,6 +37,13 @@ export class InboxHistory {
     return [...this.#resolutions.values()].sort(compareSiblings)
   }
 
+  /** Those of a key, the newest first. */
+  of(key: string): StoredResolution[] {
+    const found: StoredResolution[] = []
+    for (const stored of this.#resolutions.values()) if (stored.key === key) found.push(stored)
+    return found.sort(compareSiblings)
+  }
+
   problems(): Problem[] {
     return [...this.#problems].map(([place, error]) => ({ place, error }))
   }

@@ -115,8 +115,7 @@ export class Inbox<Value = unknown> {
   }
 
   conflicts(): Conflict<Value>[] {
-    const stored = this.#history.all()
-    const open = [...this.#source.conflicted()].flatMap(key => this.#conflict(key, stored) ?? [])
+    const open = [...this.#source.conflicted()].flatMap(key => this.#conflict(key) ?? [])
     return open.sort((a, b) => a.since - b.since || (a.key < b.key ? -1 : 1))
   }
 
@@ -163,7 +162,7 @@ export class Inbox<Value = unknown> {
   }
 
   #seen(key: string, { seen }: ResolveOptions): Conflict<Value> {
-    const conflict = this.#conflict(key, [])
+    const conflict = this.#conflict(key)
     if (conflict === undefined) {
       throw new StatemeshError('CONFLICT_CHANGED', 'the key is not in conflict')
     }
@@ -177,11 +176,11 @@ export class Inbox<Value = unknown> {
     return conflict
   }
 
-  #conflict(key: string, stored: readonly StoredResolution[]): Conflict<Value> | undefined {
+  #conflict(key: string): Conflict<Value> | undefined {
     const siblings = this.#source.siblings(key) as Sibling<Value>[]
     if (agree(siblings)) return undefined
-    const reopened = stored.filter(resolution => {
-      return resolution.key === key && siblings.some(sibling => sameWrite(sibling, resolution))
+    const reopened = this.#history.of(key).filter(resolution => {
+      return siblings.some(sibling => sameWrite(sibling, resolution))
     })
     return Object.freeze({
       key,
@@ -212,9 +211,8 @@ export class Inbox<Value = unknown> {
   }
 
   #tell(changes: readonly { readonly key: string }[]): void {
-    const stored = this.#history.all()
     for (const { key } of changes) {
-      const change = this.#change(key, this.#told?.conflicts.get(key), stored)
+      const change = this.#change(key, this.#told?.conflicts.get(key))
       if (change === undefined) continue
       if (change.type === 'resolved') this.#told?.conflicts.delete(key)
       else this.#told?.conflicts.set(key, change.conflict)
@@ -222,12 +220,8 @@ export class Inbox<Value = unknown> {
     }
   }
 
-  #change(
-    key: string,
-    before: Conflict<Value> | undefined,
-    stored: readonly StoredResolution[],
-  ): ConflictChange<Value> | undefined {
-    const conflict = this.#conflict(key, stored)
+  #change(key: string, before: Conflict<Value> | undefined): ConflictChange<Value> | undefined {
+    const conflict = this.#conflict(key)
     if (conflict !== undefined) {
       if (conflict.token === before?.token) return undefined
       const type = before === undefined ? 'opened' : 'changed'
@@ -235,7 +229,7 @@ export class Inbox<Value = unknown> {
     }
     if (before === undefined) return undefined
     const [now] = this.#source.siblings(key)
-    const by = stored.find(({ key: of, ...write }) => of === key && now && sameWrite(now, write))
+    const by = this.#history.of(key).find(resolution => now && sameWrite(now, resolution))
     const resolution = by === undefined ? undefined : this.#resolution(by)
     return { type: 'resolved', conflict: before, resolution }
   }

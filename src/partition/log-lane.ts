@@ -68,8 +68,10 @@ export class LogLane {
   #checked = 0
   #deferred = 0
   #holes = 0
-  /** By code and `seq`: entries that are suspect, but read none the less. */
-  readonly #suspects = new Map<string, LaneProblem>()
+  /** Entries that are suspect, but read none the less. */
+  readonly #forks: LaneProblem[] = []
+  /** The first one; those after it are no earlier. */
+  #drift: LaneProblem | undefined
   /** By Yjs id: what is not the writer's. */
   #foreign = new Map<string, StatemeshError>()
 
@@ -187,16 +189,15 @@ export class LogLane {
       return { error, writer, seq: undefined }
     })
     if (this.#holes > 0) problems.push(...this.#holeProblems())
-    for (const problem of this.#suspects.values()) {
-      if (this.#stands(problem)) problems.push(problem)
-    }
+    if (this.#drift !== undefined) problems.push(this.#drift)
+    for (const fork of this.#forks) if (this.#stands(fork)) problems.push(fork)
     return problems
   }
 
-  /** Whether whoever opens the log now would find it too: the entries it is about are still here. */
-  #stands({ error, seq = 0 }: LaneProblem): boolean {
-    if (this.record(seq) === undefined) return false
-    return error.code !== 'LOG_FORK' || seq === 0 || this.record(seq - 1) !== undefined
+  /** Whether whoever opens the log now would find a fork too: its two entries are still here. */
+  #stands({ seq = 0 }: LaneProblem): boolean {
+    const before = seq === 0 || this.record(seq - 1) !== undefined
+    return before && this.record(seq) !== undefined
   }
 
   #isElement(item: Y.Item): boolean {
@@ -235,10 +236,7 @@ export class LogLane {
     const { parseActor, observe } = this.#options
     try {
       const record = readRecord(content, { writer, ...place }, parseActor)
-      if (!observe(record.timestamp)) {
-        const why = `its writer (${record.actor}) has a clock that is far ahead`
-        this.#suspect('CLOCK_DRIFT', record.seq, why)
-      }
+      if (!observe(record.timestamp)) this.#driftAt(record)
       return record
     } catch (thrown) {
       const { message } = toStatemeshError(thrown, 'ENTRY_INVALID')
@@ -263,12 +261,15 @@ export class LogLane {
     if (before !== undefined && 'length' in before) return
     const expected = before === undefined ? firstLink(this.writer) : linkAfter(before)
     if (equalBytes(slot.link, expected)) return
-    this.#suspect('LOG_FORK', slot.seq, 'it does not follow the entry before it')
+    const error = this.#error('LOG_FORK', slot.seq, 'it does not follow the entry before it')
+    this.#forks.push({ error, writer: this.writer, seq: slot.seq })
+    this.#options.report(error)
   }
 
-  #suspect(code: 'LOG_FORK' | 'CLOCK_DRIFT', seq: number, why: string): void {
-    const error = this.#error(code, seq, why)
-    this.#suspects.set(`${code} ${seq}`, { error, writer: this.writer, seq })
+  #driftAt({ actor, seq }: LogRecord): void {
+    if (this.#drift !== undefined) return
+    const error = this.#error('CLOCK_DRIFT', seq, `its writer (${actor}) has a clock far ahead`)
+    this.#drift = { error, writer: this.writer, seq }
     this.#options.report(error)
   }
 
@@ -299,8 +300,8 @@ export class LogLane {
         continue
       }
       endGap()
-      if ('length' in slot)
-        problems.push({ error: slot.error as StatemeshError, writer, seq: slot.seq })
+      if (!('length' in slot) || slot.error === undefined) continue
+      problems.push({ error: slot.error, writer, seq: slot.seq })
     }
     endGap()
     return problems

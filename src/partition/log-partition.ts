@@ -95,7 +95,8 @@ export class LogPartition<Value = unknown> {
   /**
    * Adds several entries as one update: everybody gets all of them or none.
    *
-   * @throws VALUE_INVALID, and nothing was added; CLOSED
+   * @throws VALUE_INVALID, and nothing was added; ROOT_MISMATCH when the document is in use as
+   * another kind; CLOSED
    */
   appendAll(values: Iterable<Value>): LogPosition[] {
     this.#checkOpen()
