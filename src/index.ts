@@ -30,7 +30,23 @@ export {
   Scope,
   type ScopeLevel,
 } from './model/scope.ts'
-export type { CrdtPartition } from './partition/crdt-partition.ts'
+export { documentWritersMax } from './model/writer-limit.ts'
+export type { CrdtChange, CrdtPartition } from './partition/crdt-partition.ts'
+export {
+  type Conflict,
+  type ConflictChange,
+  pick,
+  type Resolution,
+  type ResolveOptions,
+} from './partition/inbox.ts'
+export { type ScopeInbox, scopeInbox } from './partition/inbox-scope.ts'
+export type { LogPosition } from './partition/log-entry.ts'
+export type {
+  LogArrival,
+  LogEntry,
+  LogPartition,
+  LogReport,
+} from './partition/log-partition.ts'
 export type { PartitionHandle } from './partition/open-partition.ts'
 export type { RegisterChange, RegisterPartition } from './partition/register-partition.ts'
 export {

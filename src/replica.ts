@@ -2,16 +2,19 @@
  * The front door: one process's copy of the state. The composition root of the library, and the
  * only file that knows all areas.
  */
+import * as Y from 'yjs'
 import { Emitter } from './base/emitter.ts'
-import { StatemeshError } from './base/error.ts'
+import { StatemeshError, toStatemeshError } from './base/error.ts'
 import { type RandomSource, randomId, systemRandom } from './base/random.ts'
 import { systemTime, type TimeSource } from './base/time.ts'
 import { HybridClock } from './clock/hybrid-clock.ts'
 import { DocumentSet } from './document/document-set.ts'
 import { Journal } from './document/journal.ts'
+import type { ReplicaDocument } from './document/replica-document.ts'
 import { type DocumentName, documentName } from './model/document-name.ts'
 import { type ActorId, parseActorId } from './model/id.ts'
 import type { Scope } from './model/scope.ts'
+import { checkWriter } from './model/writer-limit.ts'
 import {
   type AnyPartitionDefinition,
   openPartition,
@@ -187,6 +190,7 @@ export class Replica {
     const actor = options.actor === undefined ? this.#parts.actor : parseActorId(options.actor)
     const { document, release } = await documents.hold(documentName(scope, definition.name))
     try {
+      this.#checkWriters(document)
       const handle = openPartition(definition, {
         doc: document.doc,
         actor,
@@ -274,6 +278,20 @@ export class Replica {
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  /** The relay refuses a writer too many; whoever opens the document hears of it before. */
+  #checkWriters({ name, doc }: ReplicaDocument): void {
+    const known = {
+      get: (client: number) => Y.getState(doc.store, client),
+      size: doc.store.clients.size,
+    }
+    try {
+      checkWriter(doc.clientID, known)
+    } catch (thrown) {
+      const { code, message } = toStatemeshError(thrown, 'WRITERS_EXCEEDED')
+      this.#parts.events.emit('warning', new StatemeshError(code, `${name}: ${message}`))
+    }
   }
 
   async #flush(level: FlushLevel, deadline: Deadline, document?: DocumentName): Promise<void> {
