@@ -20,6 +20,9 @@ export const policyNames = [
 ] as const
 export type PolicyName = (typeof policyNames)[number]
 
+/** The policies under which a partition holds keys with whole values. */
+export type RegisterPolicyName = 'last-write-wins' | 'merge' | 'manual'
+
 /** One stored write of a key. Writes that did not see each other are siblings. */
 export interface Sibling<Value = unknown> {
   /** What was written; undefined for a deletion. */
@@ -101,9 +104,14 @@ export interface PartitionOptions<Value, Chosen extends PolicyChoice<Value>> {
  * @throws PARTITION_INVALID for a malformed name, an unknown policy or merge choice, merge
  * choices with another policy, or a version that is not a positive integer
  */
-export function definePartition<Value = unknown, const Chosen extends PolicyName = PolicyName>(
-  options: PartitionOptions<Value, Chosen>,
-): PartitionDefinition<Value, Chosen>
+export function definePartition<
+  Value = unknown,
+  const Chosen extends PolicyName = RegisterPolicyName,
+>(options: PartitionOptions<Value, Chosen>): PartitionDefinition<Value, Chosen>
+// For `definePartition<Value>`: whoever names the value leaves nothing to be inferred.
+export function definePartition<Value>(
+  options: PartitionOptions<Value, 'log'>,
+): PartitionDefinition<Value, 'log'>
 // On its own, so that the siblings of a function that is written in place get their type.
 export function definePartition<Value = unknown>(
   options: PartitionOptions<Value, PolicyFunction<Value>>,

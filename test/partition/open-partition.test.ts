@@ -2,6 +2,7 @@ import { describe, expect, expectTypeOf, it } from 'vitest'
 import { z } from 'zod'
 import { definePartition } from '../../src/model/partition-definition.ts'
 import { CrdtPartition } from '../../src/partition/crdt-partition.ts'
+import type { LogPartition } from '../../src/partition/log-partition.ts'
 import { openPartition } from '../../src/partition/open-partition.ts'
 import { RegisterPartition } from '../../src/partition/register-partition.ts'
 import { testHost } from './replica-model.ts'
@@ -45,6 +46,22 @@ describe('opening a definition', () => {
     expectTypeOf(data).toEqualTypeOf<RegisterPartition<unknown>>()
     data.set('a', [1n])
     expect(data.get('a')).toEqual([1n])
+  })
+
+  it('takes the type of its values by name where there is no schema', () => {
+    const tasks = openPartition(
+      definePartition<{ done: boolean }>({ name: 'tasks', policy: 'last-write-wins' }),
+      testHost(),
+    )
+    expectTypeOf(tasks).toEqualTypeOf<RegisterPartition<{ done: boolean }>>()
+    const steps = openPartition(
+      definePartition<string>({ name: 'steps', policy: 'log' }),
+      testHost(),
+    )
+    expectTypeOf(steps).toEqualTypeOf<LogPartition<string>>()
+    tasks.set('a', { done: true })
+    steps.append('a')
+    expect([tasks.size, steps.length]).toEqual([1, 1])
   })
 })
 
