@@ -5,8 +5,10 @@
 import { StatemeshError, toStatemeshError } from '../src/base/error.ts'
 import { Queue } from '../src/base/queue.ts'
 import type { StateVector } from '../src/model/update-check.ts'
+import type { UpdateStructure } from '../src/model/update-structure.ts'
 import type { Frame } from '../src/protocol/frame.ts'
 import { InboundStream } from '../src/sync/inbound-stream.ts'
+import { accessDenied } from './access.ts'
 import type { Broadcast } from './broadcast.ts'
 import { Feed } from './feed.ts'
 import type { Room } from './room.ts'
@@ -30,6 +32,8 @@ export interface ChannelLink {
   ackLater(channel: Channel): void
   /** What the peer has under way to us, not durable yet, changed by this many bytes. */
   receiving(bytes: number): void
+  /** Judges an update that brings something. @throws RATE_LIMITED */
+  admit(structure: UpdateStructure, known: StateVector): void
   /** What we have under way to the peer, not acked yet, changed by this many bytes. */
   sending(bytes: number): void
   generation(): string
@@ -56,6 +60,8 @@ export class Channel implements RoomMember {
   readonly number: number
   /** The number on which the peer sends. */
   peerNumber: number
+  /** Whether the peer may write the document, by its token. */
+  mayWrite = true
   readonly #link: ChannelLink
   readonly #feed: Feed
   #inbound = new InboundStream()
@@ -126,9 +132,20 @@ export class Channel implements RoomMember {
     this.#feed.restart()
   }
 
+  /** Whether the reader has been sent all that the room has committed. */
+  get live(): boolean {
+    return this.#feed.live
+  }
+
   /** The link takes more again. */
   resume(): void {
     this.#feed.resume()
+  }
+
+  /** Ends the exchange, and says why. */
+  deny(error: StatemeshError): void {
+    this.#refuseWrites(0, error)
+    this.#link.ended(this)
   }
 
   /** Ends the exchange, without a word. */
@@ -161,6 +178,11 @@ export class Channel implements RoomMember {
     this.#link.send({ type: 'ack', channel, level: 'received', seq: this.#receivedSeq })
   }
 
+  admit(structure: UpdateStructure, known: StateVector): void {
+    if (!this.mayWrite) throw accessDenied('the token does not allow to write the document')
+    this.#link.admit(structure, known)
+  }
+
   welcome(stateVector: Uint8Array): void {
     this.#inbound = new InboundStream()
     this.#writing = true
@@ -188,8 +210,7 @@ export class Channel implements RoomMember {
   }
 
   refused(error: StatemeshError): void {
-    this.#refuseWrites(0, error)
-    this.#link.ended(this)
+    this.deny(error)
   }
 
   writesFailed(error: StatemeshError): void {

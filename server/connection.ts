@@ -6,15 +6,20 @@ import * as Y from 'yjs'
 import { StatemeshError, toStatemeshError } from '../src/base/error.ts'
 import { type DocumentName, parseDocumentName } from '../src/model/document-name.ts'
 import type { StateVector } from '../src/model/update-check.ts'
+import type { UpdateStructure } from '../src/model/update-structure.ts'
 import { decodeMessage, encodeFrame, type Frame, protocolVersion } from '../src/protocol/frame.ts'
 import type { Link } from '../src/transport/transport.ts'
 import { type Broadcast, joinFrames, messageBytes } from './broadcast.ts'
+import { accessDenied } from './access.ts'
 import { Channel, type ChannelLink } from './channel.ts'
-import { closeCodes } from './close-codes.ts'
+import { closeCodeOf, closeCodes } from './close-codes.ts'
+import { includesRight } from './grants.ts'
 import { LinkPressure } from './link-pressure.ts'
 import { sendBatch } from './message-batch.ts'
+import { Pass } from './pass.ts'
 import { RecentSet } from './recent-set.ts'
 import type { Connection, RelayContext } from './relay-context.ts'
+import type { AccessToken } from './token.ts'
 
 type FrameOf<Type extends Frame['type']> = Extract<Frame, { type: Type }>
 
@@ -24,10 +29,15 @@ const closedNumbersMax = 1024
 export interface LinkConnectionOptions {
   link: Link
   relay: RelayContext
+  /** What it may do; undefined where access is off. */
+  token: AccessToken | undefined
   /** For the log. */
   id: number
   onClosed: (code: number) => void
 }
+
+/** Nobody needs more at a time than one for every call that waits for its answer. */
+const unansweredMax = 1_000
 
 export class LinkConnection implements Connection, ChannelLink {
   readonly #link: Link
@@ -35,6 +45,7 @@ export class LinkConnection implements Connection, ChannelLink {
   readonly #id: number
   readonly #onClosed: (code: number) => void
   readonly #pressure: LinkPressure
+  readonly #pass: Pass
   #hello: FrameOf<'hello'> | undefined
   #draining = false
   readonly #byPeerNumber = new Map<number, Channel>()
@@ -51,8 +62,10 @@ export class LinkConnection implements Connection, ChannelLink {
   #lastReceived: number
   #lastSent: number
   #nonce = 0
+  /** The nonces of pings that wait for their pong. */
+  readonly #unanswered: number[] = []
 
-  constructor({ link, relay, id, onClosed }: LinkConnectionOptions) {
+  constructor({ link, relay, token, id, onClosed }: LinkConnectionOptions) {
     this.#link = link
     this.#relay = relay
     this.#id = id
@@ -73,6 +86,14 @@ export class LinkConnection implements Connection, ChannelLink {
       close: code => this.#onClose(code),
     })
     const { node } = relay
+    this.#pass = new Pass({
+      access: relay.access,
+      token,
+      time: relay.time,
+      renewMilliseconds: relay.limits.tokenRenewMilliseconds,
+      onExpiring: () => this.send({ type: 'token', token: '' }),
+      onEnded: error => this.#end(error),
+    })
     this.send({ type: 'hello', version: protocolVersion, node, messageBytesMax, windowBytes })
   }
 
@@ -159,6 +180,22 @@ export class LinkConnection implements Connection, ChannelLink {
     this.#link.close(code, reason)
   }
 
+  recheckToken(): void {
+    this.#pass.recheck()
+  }
+
+  admit(structure: UpdateStructure, known: StateVector): void {
+    void structure
+    void known
+  }
+
+  /** Ends the link for what it did, or may not do any more. */
+  #end(error: StatemeshError): void {
+    const { code, message } = error
+    this.#relay.report({ level: 'warn', event: 'rejected', connection: this.#id, code, message })
+    this.close(closeCodeOf(error), error.message)
+  }
+
   #onMessage(message: Uint8Array): void {
     this.#lastReceived = this.#relay.time.monotonic()
     try {
@@ -183,6 +220,7 @@ export class LinkConnection implements Connection, ChannelLink {
   #onClose(code: number): void {
     this.#draining = true
     this.#pressure.stop()
+    this.#pass.stop()
     for (const channel of this.#byDocument.values()) channel.end()
     this.#byDocument.clear()
     this.#onClosed(code)
@@ -207,10 +245,25 @@ export class LinkConnection implements Connection, ChannelLink {
       case 'resync':
         return this.#byNumber.get(frame.channel)?.resync(readStateVector(frame.stateVector))
       case 'ping':
-        return this.send({ type: 'pong', nonce: frame.nonce })
+        return this.#onPing(frame.nonce)
       case 'pong':
         return
+      case 'token':
+        return this.#pass.renew(frame.token, () => this.#applyRights())
     }
+  }
+
+  #onPing(nonce: number): void {
+    this.#unanswered.push(nonce)
+    if (this.#unanswered.length > unansweredMax) throw malformed('too many pings at a time')
+    this.#endTurnLater()
+  }
+
+  /** A pong says that the peer has been sent everything, so it waits until that is so. */
+  #answerPings(): void {
+    if (this.#unanswered.length === 0) return
+    for (const channel of this.#byDocument.values()) if (!channel.live) return
+    for (const nonce of this.#unanswered.splice(0)) this.send({ type: 'pong', nonce })
   }
 
   #onHello(frame: FrameOf<'hello'>): void {
@@ -233,12 +286,27 @@ export class LinkConnection implements Connection, ChannelLink {
     } catch (thrown) {
       return this.#refuse(frame.channel, 0, toStatemeshError(thrown, 'DOCUMENT_NAME_INVALID'))
     }
+    const right = this.#pass.right(document)
+    if (right === undefined) {
+      // The same for a document that exists and one that does not.
+      return this.#refuse(frame.channel, 0, accessDenied('the token does not open the document'))
+    }
     const holder = this.#byPeerNumber.get(frame.channel)
     const channel = this.#byDocument.get(document) ?? this.#newChannel(document, frame.channel)
     if (holder !== undefined && holder !== channel) throw malformed('a channel number used twice')
     if (channel.peerNumber !== frame.channel) this.#forgetPeerNumber(channel.peerNumber)
     this.#byPeerNumber.set(frame.channel, channel)
+    channel.mayWrite = includesRight(right, 'write')
     channel.open(frame.channel, stateVector)
+  }
+
+  /** The token has changed. */
+  #applyRights(): void {
+    for (const channel of [...this.#byDocument.values()]) {
+      const right = this.#pass.right(channel.room.document)
+      if (right === undefined) channel.deny(accessDenied('the token does not open the document'))
+      else channel.mayWrite = includesRight(right, 'write')
+    }
   }
 
   #newChannel(document: DocumentName, peerNumber: number): Channel {
@@ -295,6 +363,7 @@ export class LinkConnection implements Connection, ChannelLink {
     const toAck = this.#toAck
     this.#toAck = new Set()
     for (const channel of toAck) channel.flushAcks()
+    this.#answerPings()
     this.#flush()
     this.#turnEnding = false
   }

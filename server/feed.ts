@@ -41,6 +41,11 @@ export class Feed {
     this.#sink = sink
   }
 
+  /** Whether the reader has been sent all that the room has committed. */
+  get live(): boolean {
+    return this.#phase.kind === 'live'
+  }
+
   /** Nothing is sent until the next `begin`. */
   restart(): void {
     this.#phase = { kind: 'waiting' }

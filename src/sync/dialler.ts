@@ -3,11 +3,12 @@
  * stopped or the other end says that dialling again is pointless.
  */
 import { Backoff } from '../base/backoff.ts'
-import { StatemeshError, toStatemeshError } from '../base/error.ts'
+import { type StatemeshError, toStatemeshError } from '../base/error.ts'
 import type { RandomSource } from '../base/random.ts'
 import type { CancelTimer, TimeSource } from '../base/time.ts'
-import { closeCodes, mayDialAgain } from '../protocol/link-rules.ts'
+import { closeCodes, errorOfClose, mayDialAgain } from '../protocol/link-rules.ts'
 import type { Link, Transport } from '../transport/transport.ts'
+import type { TokenSource } from './token-source.ts'
 
 export type DiallerState =
   | { kind: 'idle' }
@@ -25,10 +26,15 @@ export interface DiallerOptions {
   time: TimeSource
   random: RandomSource
   messageBytesMax: number
+  /** Asked for a token at every dial. */
+  token?: TokenSource | undefined
   /** A link is open; whoever takes it reports its end with `lost`. */
   onLink(link: Link): void
   onState(state: DiallerState): void
 }
+
+/** For a token, and again for a connection. */
+const timeoutMilliseconds = 10_000
 
 export class Dialler {
   readonly #options: DiallerOptions
@@ -62,8 +68,9 @@ export class Dialler {
   /** The link that `onLink` was given is gone. */
   lost(code: number, reason: string): void {
     if (this.#state.kind !== 'linked') return
-    const error = new StatemeshError('LINK_FAILED', `the link closed with ${code} ${reason}`.trim())
-    this.#failed(error, mayDialAgain(code))
+    // A token that the relay does not like may be followed by one that it does.
+    const another = code === closeCodes.tokenInvalid && this.#options.token?.renews === true
+    this.#failed(errorOfClose(code, reason), mayDialAgain(code) || another)
   }
 
   stop(): void {
@@ -72,12 +79,13 @@ export class Dialler {
   }
 
   async #dial(): Promise<void> {
-    const { transport, address, messageBytesMax } = this.#options
+    const { transport, address, messageBytesMax, time } = this.#options
     if (this.#state.kind === 'waiting') this.#state.cancel()
     this.#become({ kind: 'dialling' })
     const attempt = this.#state
     try {
-      const link = await transport.dial(address, { messageBytesMax, timeoutMilliseconds: 10_000 })
+      const token = await this.#options.token?.get(time, timeoutMilliseconds)
+      const link = await transport.dial(address, { messageBytesMax, timeoutMilliseconds, token })
       // Stopped, or even started again, while this attempt was under way.
       if (this.#state !== attempt) return link.close(closeCodes.normal, '')
       this.#become({ kind: 'linked' })

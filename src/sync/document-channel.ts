@@ -33,6 +33,8 @@ export interface ChannelHandlers {
   acked(level: AckLevel, version: number): void
   /** We have all that the peer had when it sent its `state`. */
   synced(): void
+  /** Something is missing, and was asked for; `synced` follows. */
+  behind(): void
   /** The peer's store, learnt from its `open`. */
   generation(generation: string): void
   /** The channel has ended: refused by the peer, or by us for what it sent. */
@@ -214,6 +216,7 @@ export class DocumentChannel {
     const channel = this.#peerNumber
     assert(channel !== undefined, 'a stream arrived before its open')
     this.#link.send({ type: 'resync', channel, stateVector: this.document.stateVector() })
+    this.#handlers.behind()
   }
 
   #refuse(seq: number, error: StatemeshError): void {

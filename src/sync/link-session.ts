@@ -23,6 +23,8 @@ export interface LinkSessionOptions {
   messageBytesMax: number
   /** The peer has said hello; channels may be opened. */
   onReady(): void
+  /** The peer asks for a fresh token. */
+  onTokenAsked?(): void
   /** The link is gone, and every channel on it has ended. */
   onClose(code: number, reason: string): void
 }
@@ -41,6 +43,8 @@ export class LinkSession implements ChannelLink {
   #lastSent: number
   #cancelKeepAlive: CancelTimer | undefined
   #pings = 0
+  // Who waits for the answer to which ping.
+  readonly #asked = new Map<number, () => void>()
   #lastChannel = 0
   readonly #channels = new Map<number, DocumentChannel>()
   readonly #channelsByName = new Map<string, DocumentChannel>()
@@ -85,6 +89,14 @@ export class LinkSession implements ChannelLink {
   closeChannel(channel: DocumentChannel): void {
     channel.close()
     this.#forget(channel)
+  }
+
+  /**
+   * Calls `answered` when the peer has sent all that it had for us when this reached it; never, if
+   * the link ends before.
+   */
+  ask(answered: () => void): void {
+    this.#asked.set(this.#ping(), answered)
   }
 
   /** Ends the link after what was sent. */
@@ -151,6 +163,9 @@ export class LinkSession implements ChannelLink {
       case 'ping':
         return this.send({ type: 'pong', nonce: frame.nonce })
       case 'pong':
+        return this.#answered(frame.nonce)
+      case 'token':
+        if (frame.token === '') this.#options.onTokenAsked?.()
         return
       case 'open':
         return this.#peerOpened(frame)
@@ -225,15 +240,27 @@ export class LinkSession implements ChannelLink {
         return link.close(closeCodes.silent, 'nothing was received for too long')
       }
       if (now - this.#lastSent >= keepAlive.idleMilliseconds) {
-        this.#pings += 1
-        this.send({ type: 'ping', nonce: this.#pings })
+        this.#ping()
       }
       this.#watch()
     })
   }
 
+  #ping(): number {
+    this.#pings += 1
+    this.send({ type: 'ping', nonce: this.#pings })
+    return this.#pings
+  }
+
+  #answered(nonce: number): void {
+    const answered = this.#asked.get(nonce)
+    this.#asked.delete(nonce)
+    answered?.()
+  }
+
   #ended(code: number, reason: string): void {
     this.#closed = true
+    this.#asked.clear()
     this.#cancelKeepAlive?.()
     for (const channel of this.#channels.values()) channel.end()
     this.#options.onClose(code, reason)

@@ -24,12 +24,15 @@ import { Dialler, type DiallerState } from './dialler.ts'
 import { DocumentProgress } from './document-progress.ts'
 import { LinkSession } from './link-session.ts'
 import type { Outbox } from './outbox.ts'
+import type { TokenSource } from './token-source.ts'
 import { type Deadline, Waiters } from './waiters.ts'
 
 export type RelaySyncEvents = {
   state: DiallerState
   /** The relay refuses a document's changes; what is retryable is tried again by itself. */
   rejected: { document: DocumentName; error: StatemeshError }
+  /** No fresh token could be had while the link was up. */
+  tokenFailed: StatemeshError
 }
 
 export interface RelaySyncOptions {
@@ -42,6 +45,7 @@ export interface RelaySyncOptions {
   node: string
   documents: DocumentSet
   outbox: Outbox
+  token?: TokenSource | undefined
 }
 
 /** The longest message that we accept: the state of a document of that size. */
@@ -49,6 +53,9 @@ const messageBytesMax = 256 * 2 ** 20
 
 /** How long a document must be acked before the outbox forgets it: steady writers cost nothing. */
 const settleMilliseconds = 1_000
+
+/** How long a fresh token may take. */
+const tokenMilliseconds = 10_000
 
 /** How many documents of the outbox are loaded at a time, so that memory stays bounded. */
 const outboxLoadsMax = 16
@@ -73,6 +80,7 @@ export class RelaySync {
       time,
       random,
       messageBytesMax,
+      token: options.token,
       onLink: link => this.#linked(link),
       onState: state => {
         this.events.emit('state', state)
@@ -145,10 +153,23 @@ export class RelaySync {
    * @throws as `flush` does
    */
   synced(deadline: Deadline): Promise<void> {
+    // That the documents were in step once says nothing of what is under way: the relay is asked
+    // for it, on every link anew.
+    let asked: LinkSession | undefined
+    let answered: LinkSession | undefined
     return this.#waiters.wait(deadline, () => {
       const behind = [...this.#progress.values()].filter(({ synced }) => !synced)
       for (const progress of behind) this.#throwRefusal(progress)
-      return behind.length === 0 && this.#ready
+      const session = this.#session
+      if (!this.#ready || session === undefined || behind.length > 0) return false
+      if (asked !== session) {
+        asked = session
+        session.ask(() => {
+          answered = session
+          this.#waiters.evaluate()
+        })
+      }
+      return answered === session
     })
   }
 
@@ -169,6 +190,7 @@ export class RelaySync {
         for (const progress of this.#progress.values()) this.#openChannel(progress)
         void this.#sendOutbox(session)
       },
+      onTokenAsked: () => void this.#renewToken(session),
       onClose: (code, reason) => {
         if (this.#session !== session) return
         this.#unlinked()
@@ -176,6 +198,17 @@ export class RelaySync {
       },
     })
     this.#session = session
+  }
+
+  async #renewToken(session: LinkSession): Promise<void> {
+    const { token, time } = this.#options
+    if (token?.renews !== true) return
+    try {
+      session.send({ type: 'token', token: await token.get(time, tokenMilliseconds) })
+    } catch (thrown) {
+      // The link goes on until the present token ends; dialling then asks for one again.
+      this.events.emit('tokenFailed', toStatemeshError(thrown, 'LINK_FAILED'))
+    }
   }
 
   #unlinked(): void {
@@ -229,6 +262,9 @@ export class RelaySync {
         progress.backoff.reset()
         this.#dialler.succeeded()
         this.#waiters.evaluate()
+      },
+      behind: () => {
+        progress.synced = false
       },
       generation: generation => {
         if (!progress.generation(generation)) return

@@ -125,6 +125,19 @@ describe('replicas that share a relay', () => {
     expect(ofC.siblings('alice')).toMatchObject([{ actor: 'a' }])
   })
 
+  it('have seen, once synced, whatever anybody had flushed before', async () => {
+    const fleet = await startFleet()
+    const [a, b] = [await fleet.open('a'), await fleet.open('b')]
+    const [ofA, ofB] = [await a.open(room('r1'), Users), await b.open(room('r1'), Users)]
+    for (let round = 0; round < 50; round++) {
+      ofA.set('alice', { name: `${round}` })
+      await a.flush(seconds)
+      if (round % 10 === 5) fleet.cut()
+      await b.synced(seconds)
+      expect(ofB.get('alice')).toEqual({ name: `${round}` })
+    }
+  })
+
   it('write offline, restart, and catch up when the relay is there', async () => {
     const fleet = await startFleet()
     const storage = join(await temporaryDirectory(), 'a')

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { StatemeshError } from '../../src/base/error.ts'
+import { sleep, systemTime } from '../../src/base/time.ts'
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { waitUntil } from '../support/wait-until.ts'
@@ -39,8 +40,14 @@ describe('joining', () => {
     const stock = stockClient(url, document)
     const clients = [await frameClient(url), await frameClient(url)]
     const opened = clients.map(client => client.open(document))
-    for (const client of clients) await client.settled()
-    expect(clients.flatMap(client => client.all('open'))).toEqual([])
+    await waitUntil(() => loads() === 1)
+    // Not even a pong, which would say that the client has been sent everything.
+    for (const client of clients) client.send({ type: 'ping', nonce: 1 })
+    await sleep(systemTime, 50)
+    expect(clients.flatMap(client => client.frames.map(({ type }) => type))).toEqual([
+      'hello',
+      'hello',
+    ])
     expect(stock.provider.synced).toBe(false)
     release()
     for (const { doc } of await Promise.all(opened)) {

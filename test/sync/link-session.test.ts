@@ -50,6 +50,7 @@ async function end(link: Link, time: ManualTime): Promise<End> {
     session.openChannel(document, incarnation.generation, {
       acked: (level, version) => events.push(`acked ${level} ${version}`),
       synced: () => events.push('synced'),
+      behind: () => events.push('behind'),
       generation: () => {},
       refused: error => events.push(`refused ${error.code}`),
     })
