@@ -207,6 +207,36 @@ describe('rights that are granted', () => {
     expect([ann.budget.available('k'), ann.budget.balance('k')]).toEqual([85, 85])
   })
 
+  it('return key by key, each at the end of its own lease', async () => {
+    const { ann, bob, time } = await pair({ rules: { skewMilliseconds: 100 } })
+    await ann.budget.transfer('k', 'l', 50)
+    await ann.budget.grant('k', 2, 40, { expiresInMilliseconds: 1_000 })
+    await ann.budget.grant('l', 2, 40, { expiresInMilliseconds: 60_000 })
+    sync(ann, bob)
+    bob.budget.close()
+    await time.advanceAsync(10_000)
+    expect([ann.budget.available('k'), ann.budget.available('l')]).toEqual([50, 10])
+  })
+
+  it('that were spent stay spent when the holder forgets how its lease ended', async () => {
+    const { ann, bob } = await pair({ rules: { skewMilliseconds: 100 } })
+    await ann.budget.grant('k', 2, 40, { expiresInMilliseconds: 1_000 })
+    sync(ann, bob)
+    await bob.budget.debit('k', 15)
+    const disk = Y.encodeStateAsUpdate(bob.doc)
+    await live(ann, bob, 3_000)
+    expect(ann.budget.shares('k')).toMatchObject([{ plain: 85 }, { writer: 2, plain: 0 }])
+    bob.budget.close()
+
+    const doc = new Y.Doc()
+    Y.applyUpdate(doc, disk)
+    const again = testBudget({ actor: 'bob', writer: 3, doc, formerWriters: [2], time: bob.time })
+    await again.time.advanceAsync(10)
+    await live(ann, again, 3_000)
+    expect(ann.budget.ledger('k').spent).toEqual(new Map([['bob', 15]]))
+    expect([ann.budget.available('k'), again.budget.available('k')]).toEqual([85, 0])
+  })
+
   it('stay leased while the relay cannot vouch for the holder', async () => {
     const { ann, bob, time } = await pair({ rules: { skewMilliseconds: 100 } })
     await ann.budget.grant('k', 2, 40, { expiresInMilliseconds: 1_000 })

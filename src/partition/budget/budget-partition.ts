@@ -7,15 +7,15 @@
  * writer spends it. A writer's figures are one row a key that nobody else writes.
  *
  * Why nothing is overspent. Say that a debit counts when its promise resolves.
- * B1. A row only ever leaves its writer in states with: given + leased + spent <= minted +
- *     received, by what the writer knows at that moment. What it has received cannot shrink: a
- *     giver's cumulative `usable` only grows, and a lease ends with what was drawn in it.
- * B2. Nothing counts before it is durable here: a debit resolves after the row is on disk, and a
- *     gift or lease may be used only after the giver published it, in a second write, once the
- *     first was durable. So a crash never brings back a right that was spent or given: what the
- *     store still holds has all of it.
+ * B1. A writer spends, gives and leases no more than it was minted and has received, by what it
+ *     knows at that moment, and what it has received cannot shrink: a giver's cumulative `usable`
+ *     only grows, and a lease ends as a gift of at least what counted as spent from it.
+ * B2. Nothing counts, and nobody builds on anything, before it is durable with its writer. A debit
+ *     resolves when its row is on disk. A gift, a lease, how a lease was closed, and that its holder
+ *     has taken note are written twice: as intended, and once that is durable, as published; others
+ *     act on what is published. So no crash brings back what was spent or given.
  * B3. After an unclean stop the store writes under a new clientID. The old row is spent from by
- *     nobody, or by that store alone as its heir: by B2 it knows all that counted. The old row is
+ *     nobody, or by that store alone, as its heir: by B2 it knows all that counted. The old row is
  *     void from then on, for every key at once, so figures that were lost with the tail, and turn
  *     up from the relay later, change nothing.
  * B4. Leases, with clocks at most `skew` from the true time. The holder counts a debit only if the
@@ -23,12 +23,12 @@
  *     the lessor asks the relay for all it has when its own clock says more than until + skew, so
  *     truly after. Both saw the same generation of the relay's store, which therefore did not lose
  *     the spend between. So the lessor closes the lease at an amount that has every spend that
- *     counted, and only the rest returns. The lessor is as careful with itself: it decides, and
- *     takes the rest back only once the decision is durable. A holder that gives a lease up says
- *     so in its row, and is believed at once.
+ *     counted, and only the rest returns. A holder that gives a lease up says so in its row, and is
+ *     believed at once: it draws no more, and neither does its heir.
  * B5. A spend whose ack came too late does not count: it is taken out of the row, and the caller
  *     gets BUDGET_UNREACHABLE. If the lessor had already seen it as drawn, that amount has become
- *     the holder's for good, so nothing is lost.
+ *     the holder's for good, so nothing is lost. If the holder crashed before it could do so, it
+ *     or its heir does when it sees how the lease was closed: what is beyond did not count.
  *
  * What this does not hold against: a store that is copied and used twice or loses what it said was
  * durable, clocks beyond the bound (leases only), and a writer of the document that lies in its own

@@ -231,18 +231,18 @@ export class RightsKeeper {
     this.#fencing = true
     const generation = host.relay.generation()
     const { writer } = view
-    const expired = new Set(
-      keys.flatMap(key => {
-        return [...view.row(key, writer).leases].flatMap(([id, lease]) => {
-          const over = this.#isReclaimable(lease.until, lease.generation)
-          return over && isOpen(lease) ? id : []
-        })
+    // By key, for a lease's id is one of its key alone.
+    const expired = new Map(
+      keys.map(key => {
+        const open = [...view.row(key, writer).leases].filter(([, lease]) => isOpen(lease))
+        const over = open.filter(([, lease]) => this.#isReclaimable(lease.until, lease.generation))
+        return [key, new Set(over.map(([id]) => id))]
       }),
     )
     try {
       await host.relay.fence({ timeoutMilliseconds: fenceMillisecondsMax })
       if (this.#closed || view.writer !== writer || host.relay.generation() !== generation) return
-      for (const key of keys) this.#closeLeases(key, id => expired.has(id))
+      for (const [key, ids] of expired) this.#closeLeases(key, id => ids.has(id))
     } catch (thrown) {
       // The relay is out of reach; the leases stay as they are, and the next tick tries again.
       if (!(thrown instanceof StatemeshError)) throw thrown
