@@ -28,6 +28,16 @@ export const errorCodes = {
   LOG_GAP: { retryable: false },
   LOG_FORK: { retryable: false },
   WRITERS_EXCEEDED: { retryable: false },
+  // history
+  EVENT_UNKNOWN: { retryable: false },
+  PROJECTION_FAILED: { retryable: false },
+  AUDIT_MISSING: { retryable: false },
+  VERSION_UNKNOWN: { retryable: false },
+  HISTORY_TRIMMED: { retryable: false },
+  OWNER_ONLY: { retryable: false },
+  MIGRATION_FAILED: { retryable: false },
+  MIGRATION_PENDING: { retryable: false },
+  SCHEMA_NEWER: { retryable: false },
   // budgets
   BUDGET_INSUFFICIENT: { retryable: false },
   BUDGET_UNREACHABLE: { retryable: true },
@@ -47,6 +57,13 @@ export const errorCodes = {
   FRAME_TOO_LARGE: { retryable: false },
   CHANNEL_UNKNOWN: { retryable: true },
   PROTOCOL_UNSUPPORTED: { retryable: false },
+  // access and limits of a relay
+  TOKEN_INVALID: { retryable: false },
+  TOKEN_EXPIRED: { retryable: false },
+  ACCESS_DENIED: { retryable: false },
+  RATE_LIMITED: { retryable: true },
+  LIMIT_REACHED: { retryable: true },
+  DOCUMENT_TOO_LARGE: { retryable: false },
   // links and relays
   LINK_FAILED: { retryable: true },
   RELAY_NOT_CONFIGURED: { retryable: false },
