@@ -75,6 +75,16 @@ export class OwnedRows<Row> {
     return [...this.#problems].map(([place, error]) => ({ place, error }))
   }
 
+  /** The writers of a key whose rows are there and cannot be read. */
+  unreadable(key: string): Set<number> {
+    const writers = new Set<number>()
+    for (const place of this.#problems.keys()) {
+      const name = splitRowName(place)
+      if (name?.key === key) writers.add(name.writer)
+    }
+    return writers
+  }
+
   /** Calls `listener` after each transaction that changed rows. */
   subscribe(listener: (change: RowsChange) => void): () => void {
     return this.#listeners.on('change', listener)
@@ -110,6 +120,8 @@ export class OwnedRows<Row> {
       return undefined
     }
     const read = item?.deleted === false ? this.#read(row, item) : undefined
+    // Whoever overwrote our own row cannot make us forget what is in it.
+    if (read === undefined && name.writer === this.#options.host.doc.clientID) return name.key
     if (read !== undefined) this.#options.onRow?.(name.writer, read)
     const rows = this.#keys.get(name.key) ?? new Map<number, Row>()
     if (read !== undefined) this.#keys.set(name.key, rows.set(name.writer, read))

@@ -335,6 +335,29 @@ describe('content of others', () => {
     expect([...ann.budget.keys()]).toEqual(['k'])
   })
 
+  it('that overwrites our row does not make us forget what we spent', async () => {
+    const { ann, bob } = await pair()
+    await ann.budget.grant('k', 2, 40)
+    sync(ann, bob)
+    await bob.budget.debit('k', 30)
+    sync(ann, bob)
+    ann.doc.getMap('budgets').set('k\x002', { m: [['bob', 1_000]] })
+    sync(ann, bob)
+    expect(bob.budget.available('k')).toBe(10)
+    // A start that does not know what was in the row leaves it alone.
+    const doc = new Y.Doc()
+    Y.applyUpdate(doc, Y.encodeStateAsUpdate(bob.doc))
+    const again = testBudget({ actor: 'bob', writer: 2, doc })
+    expect(again.budget.available('k')).toBe(0)
+    await expect(again.budget.debit('k', 1)).rejects.toEqual(refusedWith('ENTRY_FORGED'))
+    const heir = testBudget({ actor: 'bob', writer: 3, doc: again.doc, formerWriters: [2] })
+    await heir.time.advanceAsync(10)
+    expect(heir.budget.available('k')).toBe(0)
+    await live(ann, bob, 100)
+    expect(ann.budget.balance('k')).toBe(70)
+    expect([ann.budget.problems(), bob.budget.problems()]).toEqual([[], []])
+  })
+
   it.each([
     null,
     5,

@@ -235,8 +235,7 @@ export class BudgetPartition {
     this.#check(key, amount)
     const { actor } = this.#host
     const entry = this.#entry('credit', amount, options)
-    const spent = this.#view.row(key, this.writer).spent.get(actor) ?? 0
-    if (spent - this.#spender.uncounted(key) < amount) {
+    if (this.#spender.counted(key, actor) < amount) {
       const why = `${actor} has not spent ${amount} through this replica`
       throw new StatemeshError('BUDGET_INSUFFICIENT', why)
     }
@@ -261,6 +260,7 @@ export class BudgetPartition {
   ): Promise<void> {
     this.#check(from, amount)
     checkKey(to)
+    this.#checkRow(to)
     if (from === to) throw new StatemeshError('KEY_INVALID', 'a transfer needs two keys')
     const out = this.#entry('transfer-out', amount, options)
     const wait = this.#wait(from, amount, options)
@@ -373,6 +373,12 @@ export class BudgetPartition {
     this.#checkOpen()
     checkKey(key)
     checkAmount(amount)
+    this.#checkRow(key)
+  }
+
+  #checkRow(key: string): void {
+    if (!this.#view.isLost(key)) return
+    throw new StatemeshError('ENTRY_FORGED', `somebody overwrote this replica's row of ${key}`)
   }
 
   #checkCap(key: string, amount: number): void {

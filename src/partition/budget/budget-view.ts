@@ -61,6 +61,16 @@ export class BudgetView {
     return this.#rows.problems()
   }
 
+  /** The writers of a key whose rows are there and cannot be read. */
+  unreadable(key: string): ReadonlySet<number> {
+    return this.#rows.unreadable(key)
+  }
+
+  /** Whether our own row cannot be read and we do not know what was in it: it is out of use. */
+  isLost(key: string): boolean {
+    return !this.#rows.of(key).has(this.writer) && this.unreadable(key).has(this.writer)
+  }
+
   subscribe(listener: (change: RowsChange) => void): () => void {
     return this.#rows.subscribe(listener)
   }

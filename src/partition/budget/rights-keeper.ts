@@ -110,6 +110,7 @@ export class RightsKeeper {
   }
 
   #tick(): void {
+    for (const key of this.#active) if (!this.#mend(key)) this.#active.delete(key)
     this.#takeOver()
     const expired = [...this.#active].filter(key => this.#endLeases(key))
     if (expired.length > 0) void this.#reclaim(expired)
@@ -118,6 +119,14 @@ export class RightsKeeper {
       this.#settleLater(key)
       if (!this.#isBusy(key)) this.#active.delete(key)
     }
+  }
+
+  /** Writes our row again where somebody overwrote it. @returns false if it is not known */
+  #mend(key: string): boolean {
+    const { view } = this.#options
+    if (view.isLost(key)) return false
+    if (view.unreadable(key).has(view.writer)) view.edit([key], () => {})
+    return true
   }
 
   #isBusy(key: string): boolean {
@@ -146,7 +155,11 @@ export class RightsKeeper {
    */
   #takeOver(): void {
     const { host, view } = this.#options
-    const former = (host.formerWriters?.() ?? []).filter(writer => writer !== view.writer)
+    const all = (host.formerWriters?.() ?? []).filter(writer => writer !== view.writer)
+    if (all.every(writer => view.isVoid(writer))) return
+    // What was spent in a row that cannot be read is not known.
+    const unreadable = new Set([...view.keys()].flatMap(key => [...view.unreadable(key)]))
+    const former = all.filter(writer => !unreadable.has(writer))
     const standing = new Set(former.filter(writer => !view.isVoid(writer)))
     if (standing.size === 0) return
     const keys = [...view.keys()].filter(key => this.#concerns(key, standing))
@@ -199,6 +212,7 @@ export class RightsKeeper {
   #closeLeases(key: string, isOver: (id: string) => boolean): void {
     const { view } = this.#options
     const { leases } = view.row(key, view.writer)
+    if (leases.size === 0 || view.unreadable(key).size > 0) return
     const over = [...leases].filter(([id, lease]) => isOpen(lease) && isOver(id))
     if (over.length === 0) return
     view.edit([key], draft => {
@@ -212,7 +226,9 @@ export class RightsKeeper {
   /** A closed lease that its holder has taken note of, or never drew on, becomes a gift. */
   #forgetLeases(key: string): void {
     const { view } = this.#options
-    const noted = [...view.row(key, view.writer).leases].filter(([id, { phase, to }]) => {
+    const { leases } = view.row(key, view.writer)
+    if (leases.size === 0 || view.unreadable(key).size > 0) return
+    const noted = [...leases].filter(([id, { phase, to }]) => {
       return phase === 'closed' && !view.row(key, view.standingFor(to)).drawn.has(id)
     })
     if (noted.length === 0) return

@@ -56,12 +56,17 @@ export class Spender {
 
   /** The part of it that lasts, and needs no relay. */
   plain(key: string): number {
+    if (this.#view.isLost(key)) return 0
     return Math.max(0, this.#view.plain(key, this.#view.writer))
   }
 
-  /** What was spent through this handle and does not count yet: it cannot be credited back. */
-  uncounted(key: string): number {
-    return this.#uncounted.get(key) ?? 0
+  /** What an actor spent through this replica that is sure to count: it can be credited back. */
+  counted(key: string, actor: string): number {
+    const { spent, unconfirmed } = this.#view.row(key, this.#view.writer)
+    let counted = (spent.get(actor) ?? 0) - (this.#uncounted.get(key) ?? 0)
+    // Some may be of an earlier start, so not in the other figure; to take some off twice is safe.
+    for (const { entry } of unconfirmed) if (entry.actor === actor) counted -= entry.amount
+    return counted
   }
 
   /** How to pay an amount; undefined if there is not enough here. */
@@ -121,6 +126,7 @@ export class Spender {
   }
 
   #drawable(key: string): DrawableLease[] {
+    if (this.#view.isLost(key)) return []
     const { relay, time } = this.#host
     const generation = relay?.generation()
     return this.#view.leasesOf(key, this.#view.writer).flatMap(({ id, lease, drawn }) => {
