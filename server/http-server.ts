@@ -7,12 +7,20 @@ import { StatemeshError } from '../src/base/error.ts'
 import { subprotocol } from '../src/protocol/frame.ts'
 import { batchLink } from './batch-link.ts'
 import type { Relay } from './relay.ts'
+import { type AllowedOrigins, isAllowedOrigin, isLoopback, tokenOf } from './upgrade-request.ts'
 
 export interface ListenOptions {
   /** Default `127.0.0.1`. */
   host?: string
   /** 0 takes any free port. Default 4100. */
   port?: number
+  /**
+   * From which pages browsers may connect. Default: from any where tokens are asked for, since a page
+   * has none by itself; else from pages of this machine.
+   */
+  origins?: AllowedOrigins
+  /** Listen beyond this machine although no tokens are asked for. */
+  insecure?: boolean
 }
 
 export interface RelayServer {
@@ -31,10 +39,16 @@ export interface RelayServer {
 /**
  * Serves a relay on a port.
  *
- * @throws PORT_UNAVAILABLE when the port or the address cannot be had
+ * @throws PORT_UNAVAILABLE when the port or the address cannot be had; OPTION_INVALID when the address
+ * is not of the loopback interface and the relay asks for no tokens
  */
 export async function listen(relay: Relay, options: ListenOptions = {}): Promise<RelayServer> {
-  const { host = '127.0.0.1', port = 4100 } = options
+  const { host = '127.0.0.1', port = 4100, insecure = false } = options
+  const { origins = relay.secured ? 'any' : 'loopback' } = options
+  if (!relay.secured && !insecure && !isLoopback(host)) {
+    const why = `everybody who can reach ${host} could read and write all: ask for tokens, or say so`
+    throw new StatemeshError('OPTION_INVALID', why)
+  }
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: relay.limits.messageBytesMax,
@@ -43,7 +57,14 @@ export async function listen(relay: Relay, options: ListenOptions = {}): Promise
     handleProtocols: offered => (offered.has(subprotocol) ? subprotocol : false),
   })
   const server = createServer((request, response) => answer(relay, request, response))
-  server.on('upgrade', (request, socket, head) => upgrade(relay, sockets, request, socket, head))
+  server.on('upgrade', (request, socket, head) => {
+    if (isAllowedOrigin(request.headers.origin, origins)) {
+      upgrade(relay, sockets, request, socket, head)
+    } else {
+      socket.on('error', () => socket.destroy())
+      socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    }
+  })
   await bind(server, host, port)
   const bound = (server.address() as AddressInfo).port
   const shownHost = host.includes(':') ? `[${host}]` : host
@@ -75,6 +96,7 @@ function upgrade(
       path: request.url ?? '/',
       subprotocol: webSocket.protocol === '' ? undefined : webSocket.protocol,
       address: request.socket.remoteAddress,
+      token: tokenOf(request),
     })
   })
 }

@@ -1,4 +1,5 @@
 /** The public surface of `statemesh/relay`. */
+export type { Grant, Right } from './grants.ts'
 export { type ListenOptions, listen, type RelayServer } from './http-server.ts'
 export { createRelay, type LinkRequest, type Relay, type RelayHealth } from './relay.ts'
 export {
@@ -7,3 +8,14 @@ export {
   type RelayLimits,
   type RelayOptions,
 } from './relay-options.ts'
+export type { Revocation } from './revocations.ts'
+export {
+  type AccessToken,
+  type MintOptions,
+  mintToken,
+  type TokenKeys,
+  type TokenOptions,
+  type TokenVerifier,
+  tokenVerifier,
+} from './token.ts'
+export type { AllowedOrigins } from './upgrade-request.ts'

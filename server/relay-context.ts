@@ -1,12 +1,15 @@
 /** What a relay gives its connections. */
 import type { TimeSource } from '../src/base/time.ts'
 import type { DocumentName } from '../src/model/document-name.ts'
+import type { Access } from './access.ts'
 import type { RelayEvent, RelayLimits } from './relay-options.ts'
 import type { Room } from './room.ts'
 
 export interface RelayContext {
   readonly time: TimeSource
   readonly limits: Readonly<RelayLimits>
+  /** Undefined where everybody may do everything. */
+  readonly access: Access | undefined
   /** The id of this relay process, for `hello`. */
   readonly node: string
   /** The incarnation of the store; it changes when damage is found. */
@@ -25,4 +28,6 @@ export interface Connection {
   /** Stops taking in what arrives. */
   drain(): void
   close(code: number, reason: string): void
+  /** Looks whether its token was revoked. */
+  recheckToken(): void
 }

@@ -2,6 +2,7 @@
 import type { RandomSource } from '../src/base/random.ts'
 import type { TimeSource } from '../src/base/time.ts'
 import type { Storage } from '../src/storage/storage.ts'
+import type { TokenVerifier } from './token.ts'
 
 export interface RelayLimits {
   /** The longest message; a compacted document travels as one update, so it bounds those too. */
@@ -22,6 +23,8 @@ export interface RelayLimits {
   deadMilliseconds: number
   /** Stock clients give up a socket that is silent for 30 s. */
   keepAliveMilliseconds: number
+  /** How long before its token ends a statemesh link is asked for a fresh one. */
+  tokenRenewMilliseconds: number
   /** How long closing waits for the other ends of links. */
   drainMilliseconds: number
 }
@@ -38,6 +41,7 @@ export const defaultRelayLimits: Readonly<RelayLimits> = {
   pingMilliseconds: 15_000,
   deadMilliseconds: 40_000,
   keepAliveMilliseconds: 20_000,
+  tokenRenewMilliseconds: 60_000,
   drainMilliseconds: 5_000,
 }
 
@@ -55,6 +59,8 @@ export interface RelayEvent {
     | 'closed'
   readonly connection?: number
   readonly address?: string
+  /** Who the connection's token was given to. */
+  readonly subject?: string
   readonly document?: string
   /** A close code of a link, or a code of an error. */
   readonly code?: number | string
@@ -69,5 +75,7 @@ export interface RelayOptions {
   /** Default: the system's. */
   random?: RandomSource
   limits?: Partial<RelayLimits>
+  /** Checks the tokens of connections; without it everybody may do everything. */
+  tokens?: TokenVerifier
   onEvent?: (event: RelayEvent) => void
 }

@@ -2,15 +2,17 @@
  * The relay: rooms, and the connections that use them. It knows neither sockets nor files, so that
  * the same code runs in a process of its own, inside another program, and in a simulation.
  */
-import { StatemeshError } from '../src/base/error.ts'
+import { StatemeshError, toStatemeshError } from '../src/base/error.ts'
 import { randomId, systemRandom } from '../src/base/random.ts'
 import { type CancelTimer, systemTime, type TimeSource } from '../src/base/time.ts'
 import type { DocumentName } from '../src/model/document-name.ts'
 import { subprotocol } from '../src/protocol/frame.ts'
+import { encodeYWebsocketMessage } from '../src/protocol/y-websocket.ts'
 import { type Incarnation, openIncarnation } from '../src/storage/incarnation.ts'
 import type { Storage } from '../src/storage/storage.ts'
 import type { Link } from '../src/transport/transport.ts'
-import { closeCodes } from './close-codes.ts'
+import { Access, accessDenied } from './access.ts'
+import { closeCodeOf, closeCodes } from './close-codes.ts'
 import { LinkConnection } from './connection.ts'
 import { documentOfPath } from './document-path.ts'
 import type { Connection, RelayContext } from './relay-context.ts'
@@ -20,8 +22,10 @@ import {
   type RelayLimits,
   type RelayOptions,
 } from './relay-options.ts'
+import { openRevocations, type Revocation, type Revocations } from './revocations.ts'
 import { Room } from './room.ts'
 import { StockConnection } from './stock-connection.ts'
+import type { AccessToken } from './token.ts'
 
 /** What is known of a connection before it speaks. */
 export interface LinkRequest {
@@ -29,8 +33,10 @@ export interface LinkRequest {
   path: string
   /** The subprotocol that was agreed on; none means the stock dialect. */
   subprotocol?: string | undefined
-  /** Where it comes from, for the log. */
+  /** Where it comes from. */
   address?: string | undefined
+  /** The token that came with it. */
+  token?: string | undefined
 }
 
 export interface RelayHealth {
@@ -54,7 +60,15 @@ const tickMillisecondsMax = 5_000
 export async function createRelay(options: RelayOptions): Promise<Relay> {
   const random = options.random ?? systemRandom
   const incarnation = await openIncarnation(options.storage, random)
-  return new Relay(options, incarnation, randomId(random))
+  const revocations = await openRevocations(options.storage)
+  return new Relay(options, { incarnation, revocations, node: randomId(random) })
+}
+
+/** What a relay reads from its storage before it starts, and its id. */
+interface RelayParts {
+  incarnation: Incarnation
+  revocations: Revocations
+  node: string
 }
 
 export class Relay {
@@ -64,6 +78,7 @@ export class Relay {
   readonly #incarnation: Incarnation
   readonly #context: RelayContext
   readonly #onEvent: (event: RelayEvent) => void
+  readonly #access: Access | undefined
   readonly #rooms = new Map<DocumentName, Room>()
   /** Since when (monotonic) a room has been seen idle. */
   readonly #idleSince = new Map<Room, number>()
@@ -74,16 +89,19 @@ export class Relay {
   #closing: Promise<void> | undefined
   #allGone: (() => void) | undefined
 
-  /** Not for users: `createRelay` has opened the incarnation. */
-  constructor(options: RelayOptions, incarnation: Incarnation, node: string) {
+  /** Not for users: `createRelay` has opened the parts. */
+  constructor(options: RelayOptions, { incarnation, revocations, node }: RelayParts) {
     this.limits = { ...defaultRelayLimits, ...options.limits }
     this.time = options.time ?? systemTime
     this.#storage = options.storage
     this.#incarnation = incarnation
     this.#onEvent = options.onEvent ?? (() => undefined)
+    const { tokens: verifier } = options
+    this.#access = verifier && new Access({ verifier, revocations, time: this.time })
     this.#context = {
       time: this.time,
       limits: this.limits,
+      access: this.#access,
       node,
       generation: () => incarnation.generation,
       room: document => this.#room(document),
@@ -93,23 +111,36 @@ export class Relay {
     this.#tickLater()
   }
 
+  /** Whether connections need a token. */
+  get secured(): boolean {
+    return this.#access !== undefined
+  }
+
   /** Serves a connection, until it ends or the relay closes. Not to be started by the caller. */
   accept(link: Link, request: LinkRequest): void {
     this.#lastConnection += 1
     const id = this.#lastConnection
-    if (this.#closing !== undefined) return refuse(link, closeCodes.restart, 'the relay closes')
-    try {
-      const connection = this.#connect(link, request, id)
-      this.#connections.add(connection)
-    } catch (thrown) {
-      if (!(thrown instanceof StatemeshError)) throw thrown
-      const { code, message } = thrown
-      this.#onEvent({ level: 'warn', event: 'rejected', connection: id, code, message })
-      return refuse(link, closeCodes.nameInvalid, message)
+    if (this.#access === undefined) return this.#admit(link, request, id, undefined)
+    // Until its token has been checked the link is not started: nothing of it is read.
+    this.#access.admit(request.token).then(
+      token => this.#admit(link, request, id, token),
+      thrown => this.#turnAway(link, request, id, toStatemeshError(thrown, 'TOKEN_INVALID')),
+    )
+  }
+
+  /**
+   * Takes back tokens that have not expired: those of a subject so far, or one by its id. Connections
+   * that use them are closed with 4403, and it holds after a restart.
+   *
+   * @throws OPTION_INVALID where no tokens are asked for, ID_INVALID, STORAGE_UNAVAILABLE
+   */
+  async revoke(revocation: Revocation): Promise<void> {
+    if (this.#access === undefined) {
+      throw new StatemeshError('OPTION_INVALID', 'the relay asks for no tokens')
     }
-    const { address } = request
-    const where = address === undefined ? {} : { address }
-    this.#onEvent({ level: 'info', event: 'connected', connection: id, ...where })
+    const stored = this.#access.revoke(revocation)
+    for (const connection of [...this.#connections]) connection.recheckToken()
+    await stored
   }
 
   health(): RelayHealth {
@@ -162,18 +193,57 @@ export class Relay {
     })
   }
 
-  #connect(link: Link, { path, ...request }: LinkRequest, id: number): Connection {
+  #admit(link: Link, request: LinkRequest, id: number, token: AccessToken | undefined): void {
+    if (this.#closing !== undefined) return refuse(link, closeCodes.restart, 'the relay closes')
+    try {
+      const connection = this.#connect(link, request, id, token)
+      this.#connections.add(connection)
+    } catch (thrown) {
+      if (!(thrown instanceof StatemeshError)) throw thrown
+      return this.#turnAway(link, request, id, thrown)
+    }
+    this.#onEvent({ level: 'info', event: 'connected', connection: id, ...origin(request, token) })
+  }
+
+  #turnAway(link: Link, request: LinkRequest, id: number, error: StatemeshError): void {
+    const { code, message } = error
+    const from = origin(request)
+    this.#onEvent({ level: 'warn', event: 'rejected', connection: id, ...from, code, message })
+    // Dialling again with the same token cannot help, unlike where it ends on a link.
+    const closeCode = code === 'TOKEN_EXPIRED' ? closeCodes.tokenInvalid : closeCodeOf(error)
+    const reason = `${code}: ${message}`
+    const isStock = request.subprotocol !== subprotocol
+    const last = isStock && encodeYWebsocketMessage({ type: 'permission-denied', reason })
+    refuse(link, closeCode, reason, last || undefined)
+  }
+
+  #connect(
+    link: Link,
+    { path, ...request }: LinkRequest,
+    id: number,
+    token: AccessToken | undefined,
+  ): Connection {
     const relay = this.#context
     const onClosed = (code: number) => {
       this.#connections.delete(connection)
       this.#onEvent({ level: 'info', event: 'disconnected', connection: id, code })
       if (this.#connections.size === 0) this.#allGone?.()
     }
+    const common = { link, relay, id, token, onClosed }
     const connection: Connection =
       request.subprotocol === subprotocol
-        ? new LinkConnection({ link, relay, id, onClosed })
-        : new StockConnection({ link, relay, id, onClosed, document: documentOfPath(path) })
+        ? new LinkConnection(common)
+        : new StockConnection({ ...common, document: this.#stockDocument(path, token) })
     return connection
+  }
+
+  /** The document of a stock socket, if its token opens it. */
+  #stockDocument(path: string, token: AccessToken | undefined): DocumentName {
+    const document = documentOfPath(path)
+    if (this.#access !== undefined && token?.grants.right(document) === undefined) {
+      throw accessDenied('the token does not open the document')
+    }
+    return document
   }
 
   #room(document: DocumentName): Room {
@@ -250,8 +320,17 @@ export class Relay {
   }
 }
 
+/** What the log says of where a connection comes from. */
+function origin(
+  { address }: LinkRequest,
+  token?: AccessToken,
+): Pick<RelayEvent, 'address' | 'subject'> {
+  return { ...(address !== undefined && { address }), ...(token && { subject: token.subject }) }
+}
+
 /** Ends a link that is not served. */
-function refuse(link: Link, code: number, reason: string): void {
+function refuse(link: Link, code: number, reason: string, message?: Uint8Array): void {
   link.start({ message: () => undefined, close: () => undefined })
+  if (message !== undefined) link.send(message)
   link.close(code, reason)
 }

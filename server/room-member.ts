@@ -1,8 +1,16 @@
 /** Whoever reads and writes a document, as its room sees it: a channel, or a stock socket. */
 import type { StatemeshError } from '../src/base/error.ts'
+import type { StateVector } from '../src/model/update-check.ts'
+import type { UpdateStructure } from '../src/model/update-structure.ts'
 import type { Broadcast } from './broadcast.ts'
 
 export interface RoomMember {
+  /**
+   * Judges an update of its own that brings something, before it is taken in.
+   *
+   * @throws ACCESS_DENIED, RATE_LIMITED
+   */
+  admit(structure: UpdateStructure, known: StateVector): void
   /** The document is there; `stateVector` is what the relay holds durably. */
   welcome(stateVector: Uint8Array): void
   /** What the member lacked, for it to pass on; it covers the updates up to `seq`. */

@@ -147,7 +147,7 @@ export class Room {
    * `durablePosition` must reach before it, and all before it, is durable; `gap` if it builds on
    * something that is not there.
    *
-   * @throws UPDATE_INVALID
+   * @throws UPDATE_INVALID, and what the member's `admit` throws
    */
   write(member: RoomMember, update: Uint8Array): number | 'gap' {
     const state = this.#state
@@ -156,6 +156,7 @@ export class Room {
     const verdict = state.accepted.check(structure)
     if (verdict === 'gap') return 'gap'
     if (verdict === 'new') {
+      member.admit(structure, state.accepted.vector)
       state.accepted.advance(structure)
       // A view would keep the whole message in memory.
       this.#append(member, update.slice(0, structure.endOffset), structure)

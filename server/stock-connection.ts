@@ -4,11 +4,14 @@
  *
  * A client whose update is invalid is told so and closed with 4400, after which it does not dial
  * again: its document holds that update, so it would send it again at every sync. One whose update
- * could not be stored is closed with 1013: it dials again and syncs, which is all that it needs.
+ * could not be stored is closed with 1013: it dials again and syncs, which is all that it needs. One
+ * that may only read is told at each update, and goes on reading.
  */
 import * as Y from 'yjs'
 import { StatemeshError, toStatemeshError } from '../src/base/error.ts'
 import type { DocumentName } from '../src/model/document-name.ts'
+import type { StateVector } from '../src/model/update-check.ts'
+import type { UpdateStructure } from '../src/model/update-structure.ts'
 import { decodeAwarenessUpdate } from '../src/protocol/awareness-update.ts'
 import {
   decodeYWebsocketMessage,
@@ -17,14 +20,18 @@ import {
   type YWebsocketMessage,
 } from '../src/protocol/y-websocket.ts'
 import type { Link } from '../src/transport/transport.ts'
+import { accessDenied } from './access.ts'
 import type { Broadcast } from './broadcast.ts'
-import { closeCodes } from './close-codes.ts'
+import { closeCodeOf, closeCodes } from './close-codes.ts'
 import { Feed } from './feed.ts'
+import { includesRight } from './grants.ts'
 import { LinkPressure } from './link-pressure.ts'
 import { sendBatch } from './message-batch.ts'
+import { Pass } from './pass.ts'
 import type { Connection, RelayContext } from './relay-context.ts'
 import type { Room } from './room.ts'
 import type { RoomMember } from './room-member.ts'
+import type { AccessToken } from './token.ts'
 
 /** An answer can have a gap only by others' commits under way, so that once or twice will do. */
 const asksMax = 3
@@ -33,6 +40,8 @@ export interface StockConnectionOptions {
   link: Link
   relay: RelayContext
   document: DocumentName
+  /** What it may do; undefined where access is off. */
+  token: AccessToken | undefined
   /** For the log. */
   id: number
   onClosed: (code: number) => void
@@ -46,6 +55,7 @@ export class StockConnection implements Connection, RoomMember {
   readonly #room: Room
   readonly #pressure: LinkPressure
   readonly #feed: Feed
+  readonly #pass: Pass
   /** What came before the document was loaded; undefined from then on. */
   #early: Uint8Array[] | undefined = []
   #earlyBytes = 0
@@ -60,7 +70,7 @@ export class StockConnection implements Connection, RoomMember {
   #draining = false
   #lastSent: number
 
-  constructor({ link, relay, document, id, onClosed }: StockConnectionOptions) {
+  constructor({ link, relay, document, token, id, onClosed }: StockConnectionOptions) {
     this.#link = link
     this.#relay = relay
     this.#id = id
@@ -75,6 +85,14 @@ export class StockConnection implements Connection, RoomMember {
       slowReaderMilliseconds,
       onDrained: () => this.#resume(),
       onStuck: () => this.close(closeCodes.tryLater, 'the reader is too slow'),
+    })
+    this.#pass = new Pass({
+      access: relay.access,
+      token,
+      time: relay.time,
+      renewMilliseconds: 0,
+      onExpiring: () => undefined, // this dialect has no word for it
+      onEnded: error => this.#end(error),
     })
     this.#feed = new Feed({
       writable: () => this.#pressure.writable(),
@@ -102,6 +120,16 @@ export class StockConnection implements Connection, RoomMember {
   close(code: number, reason: string): void {
     this.#draining = true
     this.#link.close(code, reason)
+  }
+
+  recheckToken(): void {
+    this.#pass.recheck()
+  }
+
+  admit(_structure: UpdateStructure, _known: StateVector): void {
+    if (!includesRight(this.#pass.right(this.#room.document), 'write')) {
+      throw accessDenied('the token does not allow to write the document')
+    }
   }
 
   welcome(stateVector: Uint8Array): void {
@@ -208,9 +236,20 @@ export class StockConnection implements Connection, RoomMember {
       this.#relay.report({ level: 'error', event: 'failure', connection: this.#id, message })
       return this.close(closeCodes.failure, 'internal error')
     }
+    if (thrown.code !== 'ACCESS_DENIED') return this.#end(thrown)
     this.#reject(thrown)
-    this.#send({ type: 'permission-denied', reason: `${thrown.code}: ${thrown.message}` })
-    this.close(closeCodes.malformed, thrown.message)
+    this.#deny(thrown)
+  }
+
+  /** Ends the connection for what it did, or may not do any more. */
+  #end(error: StatemeshError): void {
+    this.#reject(error)
+    this.#deny(error)
+    this.close(closeCodeOf(error), error.message)
+  }
+
+  #deny({ code, message }: StatemeshError): void {
+    this.#send({ type: 'permission-denied', reason: `${code}: ${message}` })
   }
 
   #reject({ code, message }: StatemeshError): void {
@@ -222,6 +261,7 @@ export class StockConnection implements Connection, RoomMember {
   #onClose(code: number): void {
     this.#draining = true
     this.#pressure.stop()
+    this.#pass.stop()
     this.#room.leave(this)
     this.#onClosed(code)
   }

@@ -28,6 +28,7 @@ import type { Storage } from './storage/storage.ts'
 import type { DiallerState } from './sync/dialler.ts'
 import { type Outbox, openOutbox } from './sync/outbox.ts'
 import { RelaySync, type RelaySyncEvents } from './sync/relay-sync.ts'
+import { type TokenOption, TokenSource } from './sync/token-source.ts'
 import type { Deadline } from './sync/waiters.ts'
 import type { Transport } from './transport/transport.ts'
 import { websocketTransport } from './transport/websocket-transport.ts'
@@ -39,6 +40,11 @@ export interface ReplicaOptions {
   storage: string | Storage
   /** The relay's address, such as `ws://127.0.0.1:4100`; without it the replica stays on its own. */
   relay?: string
+  /**
+   * A token for a relay that asks for one, or a function that gives one: it is called at every dial,
+   * and when the relay says that the token is about to end.
+   */
+  token?: TokenOption
   /** How long a document that nobody uses stays in memory; 30,000 unless given. */
   idleMilliseconds?: number
   /** How far ahead of ours a foreign clock may be and still be followed; 60,000 unless given. */
@@ -134,6 +140,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
             node: randomId(random),
             documents,
             outbox,
+            token: options.token === undefined ? undefined : new TokenSource(options.token),
           })
     const parts: Parts = {
       actor,
@@ -165,6 +172,7 @@ export class Replica {
     const { sync, events } = parts
     sync?.events.on('state', () => events.emit('status', this.status))
     sync?.events.on('rejected', rejection => events.emit('rejected', rejection))
+    sync?.events.on('tokenFailed', error => events.emit('warning', error))
     sync?.connect()
   }
 

@@ -50,6 +50,8 @@ export type Frame =
   | { type: 'close'; channel: number }
   | { type: 'ping'; nonce: number }
   | { type: 'pong'; nonce: number }
+  /** A fresh token of whoever dialled; empty: the other end asks for one. */
+  | { type: 'token'; token: string }
 
 type FrameType = Frame['type']
 type FrameOf<Type extends FrameType> = Extract<Frame, { type: Type }>
@@ -195,6 +197,11 @@ const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
     tag: 10,
     write: (encoder, { nonce }) => encoding.writeVarUint(encoder, nonce),
     read: reader => ({ type: 'pong', nonce: reader.varUint() }),
+  },
+  token: {
+    tag: 11,
+    write: (encoder, { token }) => encoding.writeVarString(encoder, token),
+    read: reader => ({ type: 'token', token: reader.string() }),
   },
 }
 

@@ -1,4 +1,5 @@
 /** The numbers of a statemesh link that both ends keep; see PROTOCOL.md. */
+import { type ErrorCode, StatemeshError } from '../base/error.ts'
 
 export const closeCodes = {
   normal: 1000,
@@ -8,8 +9,11 @@ export const closeCodes = {
   restart: 1012,
   tryLater: 1013,
   malformed: 4400,
+  tokenInvalid: 4401,
+  denied: 4403,
   badName: 4404,
   noCommonVersion: 4406,
+  tokenExpired: 4501,
   silent: 4508,
 } as const
 
@@ -17,6 +21,18 @@ export const closeCodes = {
 export function mayDialAgain(code: number): boolean {
   return code !== closeCodes.tooLong && !(code >= 4400 && code < 4500)
 }
+
+/** The error that a close with this code means to whoever dialled. */
+export function errorOfClose(code: number, reason: string): StatemeshError {
+  const message = `the link closed with ${code} ${reason}`.trim()
+  return new StatemeshError(errorsOfClose.get(code) ?? 'LINK_FAILED', message)
+}
+
+const errorsOfClose: ReadonlyMap<number, ErrorCode> = new Map([
+  [closeCodes.tokenInvalid, 'TOKEN_INVALID'],
+  [closeCodes.denied, 'ACCESS_DENIED'],
+  [closeCodes.tokenExpired, 'TOKEN_EXPIRED'],
+])
 
 export const keepAlive = {
   /** After so long without sending, an end sends a `ping`. */

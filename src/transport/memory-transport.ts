@@ -17,11 +17,20 @@ export interface MemoryNetwork extends Transport {
    * @throws OPTION_INVALID for an address that does not begin with `memory:`; PORT_UNAVAILABLE
    * for one that is listened to already
    */
-  listen(address: string, onLink: (link: Link) => void, options?: MemoryListenOptions): () => void
+  listen(
+    address: string,
+    onLink: (link: Link, request: MemoryRequest) => void,
+    options?: MemoryListenOptions,
+  ): () => void
+}
+
+/** What came with a link. */
+export interface MemoryRequest {
+  readonly token: string | undefined
 }
 
 interface Listener {
-  readonly onLink: (link: Link) => void
+  readonly onLink: (link: Link, request: MemoryRequest) => void
   readonly messageBytesMax: number
 }
 
@@ -67,6 +76,6 @@ function connect(listener: Listener, options: DialOptions): Link {
     dialledMessageBytesMax: options.messageBytesMax,
     acceptedMessageBytesMax: listener.messageBytesMax,
   })
-  listener.onLink(accepted)
+  listener.onLink(accepted, { token: options.token })
   return dialled
 }

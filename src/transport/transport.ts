@@ -40,6 +40,8 @@ export interface DialOptions {
   messageBytesMax: number
   /** How long to wait for the connection. */
   timeoutMilliseconds: number
+  /** Says who dials, to a relay that asks for it. */
+  token?: string | undefined
 }
 
 export interface Transport {

@@ -7,10 +7,13 @@ import type { DialOptions, Link, Transport } from './transport.ts'
 import type { Corkable } from './turn-cork.ts'
 import { type WebSocketLike, WebSocketLink } from './websocket-link.ts'
 
+/** What precedes a token among the subprotocols of an upgrade, where no header can be sent. */
+export const tokenSubprotocolPrefix = 'statemesh.token.'
+
 export interface WebSocketTransportOptions {
   /** The WebSocket subprotocol to ask for; the dial fails with a relay that does not speak it. */
   subprotocol?: string
-  /** Headers of the upgrade request, for instance for a token. Browsers cannot send any. */
+  /** Headers of the upgrade request. Browsers cannot send any; a token goes another way there. */
   headers?: Readonly<Record<string, string>>
   time?: TimeSource
 }
@@ -55,9 +58,10 @@ function checkAddress(address: string): string {
 async function openWithWs(): Promise<Open> {
   // On demand: bundles for browsers must not load it.
   const { WebSocket } = await import('ws')
-  return (url, { subprotocol, headers }, { messageBytesMax }) => {
+  return (url, { subprotocol, headers }, { messageBytesMax, token }) => {
+    const authorization = token === undefined ? undefined : { authorization: `Bearer ${token}` }
     const webSocket = new WebSocket(url, subprotocol === undefined ? [] : [subprotocol], {
-      ...(headers && { headers: { ...headers } }),
+      headers: { ...headers, ...authorization },
       maxPayload: messageBytesMax,
       perMessageDeflate: false,
       ...closing,
@@ -74,11 +78,13 @@ async function openWithWs(): Promise<Open> {
   }
 }
 
-const openNatively: Open = (url, { subprotocol, headers }) => {
+const openNatively: Open = (url, { subprotocol, headers }, { token }) => {
   if (headers !== undefined && Object.keys(headers).length > 0) {
     throw new StatemeshError('OPTION_INVALID', 'a browser cannot send headers')
   }
-  const webSocket = new WebSocket(url, subprotocol === undefined ? [] : [subprotocol])
+  const protocols = subprotocol === undefined ? [] : [subprotocol]
+  if (token !== undefined) protocols.push(tokenSubprotocolPrefix + token)
+  const webSocket = new WebSocket(url, protocols)
   return {
     webSocket: webSocket as WebSocketLike,
     socket: () => undefined,
@@ -125,7 +131,7 @@ function begin(start: () => Attempt): Attempt {
     if (cause instanceof StatemeshError) throw cause
     throw new StatemeshError(
       'OPTION_INVALID',
-      'the address, subprotocol or headers are malformed',
+      'the address, subprotocol, headers or token are malformed',
       { cause },
     )
   }

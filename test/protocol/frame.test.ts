@@ -36,6 +36,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   record('close', { channel: number }),
   record('ping', { nonce: number }),
   record('pong', { nonce: number }),
+  record('token', { token: text }),
 )
 
 /** The frames that were decoded, or undefined if the bytes were refused as they should be. */

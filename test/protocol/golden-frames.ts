@@ -69,4 +69,6 @@ export const goldenFrames: readonly GoldenFrame[] = [
   { frame: { type: 'close', channel: 3 }, hex: '02 08 03' },
   { frame: { type: 'ping', nonce: 0 }, hex: '02 09 00' },
   { frame: { type: 'pong', nonce: 16_384 }, hex: '04 0a 808001' },
+  { frame: { type: 'token', token: 'a.b' }, hex: '05 0b 03 612e62' },
+  { frame: { type: 'token', token: '' }, hex: '02 0b 00' },
 ]

@@ -30,8 +30,9 @@ export class FrameClient {
   #taken = 0
   readonly #waiting = new Set<() => void>()
 
-  constructor(url: string) {
-    this.webSocket = new WebSocket(url, subprotocol)
+  constructor(url: string, token?: string) {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+    this.webSocket = new WebSocket(url, subprotocol, { headers })
     this.webSocket.on('message', (data: Buffer) => {
       for (const frame of decodeMessage(new Uint8Array(data))) {
         if (frame.type !== 'ping') this.frames.push(frame)
@@ -128,8 +129,9 @@ export interface OpenedDocument {
 export async function frameClient(
   url: string,
   greeting: FrameOf<'hello'> = hello,
+  token?: string,
 ): Promise<FrameClient> {
-  const client = new FrameClient(url)
+  const client = new FrameClient(url, token)
   onTestFinished(() => client.webSocket.terminate())
   await once(client.webSocket, 'open')
   client.send(greeting)

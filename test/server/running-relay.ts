@@ -1,6 +1,6 @@
 /** A relay in this process, on a real port, that ends with its test. */
 import { onTestFinished } from 'vitest'
-import { listen, type RelayServer } from '../../server/http-server.ts'
+import { type ListenOptions, listen, type RelayServer } from '../../server/http-server.ts'
 import { createRelay, type Relay } from '../../server/relay.ts'
 import type { RelayEvent, RelayOptions } from '../../server/relay-options.ts'
 import { seededRandom } from '../../src/base/random.ts'
@@ -15,7 +15,10 @@ export interface RunningRelay {
 }
 
 /** By default on a storage in memory. */
-export async function runningRelay(options: Partial<RelayOptions> = {}): Promise<RunningRelay> {
+export async function runningRelay(
+  options: Partial<RelayOptions> = {},
+  listening: ListenOptions = {},
+): Promise<RunningRelay> {
   const events: RelayEvent[] = []
   const relay = await createRelay({
     storage: createMemoryStorage(),
@@ -23,7 +26,7 @@ export async function runningRelay(options: Partial<RelayOptions> = {}): Promise
     ...options,
     onEvent: event => events.push(event),
   })
-  const server = await listen(relay, { port: 0 })
+  const server = await listen(relay, { port: 0, ...listening })
   onTestFinished(() => server.close())
   return { url: server.url, relay, server, events }
 }

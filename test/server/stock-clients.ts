@@ -10,11 +10,12 @@ export interface StockClient {
 }
 
 /** A client that leaves when the test ends. */
-export function stockClient(url: string, document: string): StockClient {
+export function stockClient(url: string, document: string, token?: string): StockClient {
   const doc = new Y.Doc()
   const provider = new WebsocketProvider(url, document, doc, {
     WebSocketPolyfill: WebSocket as unknown as typeof globalThis.WebSocket,
     disableBc: true,
+    ...(token !== undefined && { params: { token } }),
   })
   onTestFinished(() => provider.destroy())
   return { doc, provider }

@@ -1,0 +1,47 @@
+/** What the HTTP request of an upgrade says besides its path: token, origin, and dialect. */
+import type { IncomingMessage } from 'node:http'
+import { subprotocol } from '../src/protocol/frame.ts'
+import { tokenSubprotocolPrefix } from '../src/transport/websocket-transport.ts'
+
+/**
+ * The token of a request: in its `Authorization` header, as a subprotocol, or, for the stock dialect
+ * alone, whose clients can send neither, in the query string.
+ */
+export function tokenOf({ headers, url = '/' }: IncomingMessage): string | undefined {
+  const bearer = /^bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1]
+  if (bearer !== undefined) return bearer
+  const offered = subprotocolsOf(headers['sec-websocket-protocol'])
+  const asSubprotocol = offered.find(name => name.startsWith(tokenSubprotocolPrefix))
+  if (asSubprotocol !== undefined) return asSubprotocol.slice(tokenSubprotocolPrefix.length)
+  if (offered.includes(subprotocol)) return undefined
+  const query = url.includes('?') ? url.slice(url.indexOf('?') + 1) : ''
+  return new URLSearchParams(query).get('token') ?? undefined
+}
+
+function subprotocolsOf(header: string | undefined): string[] {
+  return header === undefined ? [] : header.split(',').map(name => name.trim())
+}
+
+/** `any`, or the origins from which pages may connect, such as `https://app.example`. */
+export type AllowedOrigins = 'any' | 'loopback' | readonly string[]
+
+/**
+ * Whether a browser may connect: it says which page does. Programs say nothing, and may. Without the
+ * check, any page that somebody on this machine visits could read a relay on its loopback interface.
+ */
+export function isAllowedOrigin(origin: string | undefined, allowed: AllowedOrigins): boolean {
+  if (origin === undefined || allowed === 'any') return true
+  if (allowed !== 'loopback') return allowed.includes(origin)
+  return URL.canParse(origin) && isLoopback(new URL(origin).hostname)
+}
+
+/** Whether a host, as a name or an address, is this machine alone. */
+export function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase()
+  return (
+    bare === 'localhost' ||
+    bare.endsWith('.localhost') ||
+    bare === '::1' ||
+    /^(?:::ffff:)?127(?:\.\d{1,3}){3}$/.test(bare)
+  )
+}
