@@ -38,17 +38,17 @@ export {
   pick,
   type Resolution,
   type ResolveOptions,
-} from './partition/inbox.ts'
-export { type ScopeInbox, scopeInbox } from './partition/inbox-scope.ts'
-export type { LogPosition } from './partition/log-entry.ts'
+} from './partition/inbox/inbox.ts'
+export { type ScopeInbox, scopeInbox } from './partition/inbox/inbox-scope.ts'
+export type { LogPosition } from './partition/log/log-entry.ts'
 export type {
   LogArrival,
   LogEntry,
   LogPartition,
   LogReport,
-} from './partition/log-partition.ts'
+} from './partition/log/log-partition.ts'
 export type { PartitionHandle } from './partition/open-partition.ts'
-export type { RegisterChange, RegisterPartition } from './partition/register-partition.ts'
+export type { RegisterChange, RegisterPartition } from './partition/register/register-partition.ts'
 export {
   type FlushLevel,
   type FlushOptions,

@@ -3,7 +3,7 @@
  * it misses nothing: an event that arrives late, before what was read, is still ahead of it.
  */
 import { StatemeshError } from '../base/error.ts'
-import type { LogPosition } from '../partition/log-entry.ts'
+import type { LogPosition } from '../partition/log/log-entry.ts'
 
 /** By writer: the `seq` of its first event that was not read. Plain data, to be stored anywhere. */
 export type EventCursor = { readonly [writer: string]: number }

@@ -2,7 +2,7 @@
 import type { z } from 'zod'
 import { StatemeshError } from '../base/error.ts'
 import { definePartition, type PartitionDefinition } from '../model/partition-definition.ts'
-import type { LogEntry } from '../partition/log-partition.ts'
+import type { LogEntry } from '../partition/log/log-partition.ts'
 
 export type EventSchemas = { readonly [type: string]: z.ZodType }
 

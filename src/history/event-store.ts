@@ -4,8 +4,8 @@
  */
 import { StatemeshError } from '../base/error.ts'
 import type { Scope } from '../model/scope.ts'
-import { comparePositions, type LogPosition } from '../partition/log-entry.ts'
-import type { LogArrival, LogPartition, LogReport } from '../partition/log-partition.ts'
+import { comparePositions, type LogPosition } from '../partition/log/log-entry.ts'
+import type { LogArrival, LogPartition, LogReport } from '../partition/log/log-partition.ts'
 import { parseValue } from '../partition/parse-value.ts'
 import { checkCursor, type EventCursor, Progress } from './event-cursor.ts'
 import {

@@ -8,7 +8,7 @@
  */
 import { StatemeshError } from '../base/error.ts'
 import { decodeValue, encodeValue, handOut, type StoredValue } from '../model/value.ts'
-import { comparePositions, type LogPosition } from '../partition/log-entry.ts'
+import { comparePositions, type LogPosition } from '../partition/log/log-entry.ts'
 import type { ProjectionView } from './projection-definition.ts'
 
 /** An event that the rules could not apply. */

@@ -7,8 +7,8 @@
 import { StatemeshError } from '../base/error.ts'
 import { OwnedRows, type RowsChange } from './owned-rows.ts'
 import type { PartitionHost } from './partition-host.ts'
-import { checkKey } from './register-entry.ts'
-import type { Problem } from './register-view.ts'
+import { checkKey } from './register/register-entry.ts'
+import type { Problem } from './register/register-view.ts'
 
 /** A counter whose rows changed. */
 export interface CounterChange {

@@ -3,9 +3,9 @@ import type { AnyPolicyChoice, PartitionDefinition } from '../model/partition-de
 import { BudgetPartition } from './budget/budget-partition.ts'
 import { CounterPartition } from './counter-partition.ts'
 import { CrdtPartition } from './crdt-partition.ts'
-import { LogPartition } from './log-partition.ts'
+import { LogPartition } from './log/log-partition.ts'
 import type { PartitionHost } from './partition-host.ts'
-import { RegisterPartition } from './register-partition.ts'
+import { RegisterPartition } from './register/register-partition.ts'
 
 /** Any definition, whatever its value and policy are. */
 // biome-ignore lint/suspicious/noExplicitAny: a schema takes and gives its value, so that neither unknown nor never stands for every one

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { type RandomSource, seededRandom } from '../../src/base/random.ts'
-import { pick } from '../../src/partition/inbox.ts'
+import { pick } from '../../src/partition/inbox/inbox.ts'
 import { manualTime } from '../support/manual-time.ts'
 import { testSeed } from '../support/seed.ts'
 import { type InboxReplica, openInbox } from './inbox-model.ts'

@@ -1,6 +1,6 @@
 /** Partitions with an inbox for tests, on the documents of the replica model. */
 import { definePartition, type PartitionDefinition } from '../../src/model/partition-definition.ts'
-import { RegisterPartition } from '../../src/partition/register-partition.ts'
+import { RegisterPartition } from '../../src/partition/register/register-partition.ts'
 import { pull, type TestHost, type TestHostOptions, testHost } from './replica-model.ts'
 
 export interface InboxReplica {

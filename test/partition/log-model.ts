@@ -1,6 +1,6 @@
 /** Logs for tests, on the documents of the replica model. */
 import { definePartition, type PartitionDefinition } from '../../src/model/partition-definition.ts'
-import { LogPartition } from '../../src/partition/log-partition.ts'
+import { LogPartition } from '../../src/partition/log/log-partition.ts'
 import { type TestHost, type TestHostOptions, testHost } from './replica-model.ts'
 
 export interface LogReplica {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { seededRandom } from '../../src/base/random.ts'
-import { comparePositions, type LogRecord } from '../../src/partition/log-entry.ts'
-import { LogOrder } from '../../src/partition/log-order.ts'
+import { comparePositions, type LogRecord } from '../../src/partition/log/log-entry.ts'
+import { LogOrder } from '../../src/partition/log/log-order.ts'
 import { testSeed } from '../support/seed.ts'
 
 describe('the order of a log', () => {

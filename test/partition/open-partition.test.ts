@@ -2,9 +2,9 @@ import { describe, expect, expectTypeOf, it } from 'vitest'
 import { z } from 'zod'
 import { definePartition } from '../../src/model/partition-definition.ts'
 import { CrdtPartition } from '../../src/partition/crdt-partition.ts'
-import type { LogPartition } from '../../src/partition/log-partition.ts'
+import type { LogPartition } from '../../src/partition/log/log-partition.ts'
 import { openPartition } from '../../src/partition/open-partition.ts'
-import { RegisterPartition } from '../../src/partition/register-partition.ts'
+import { RegisterPartition } from '../../src/partition/register/register-partition.ts'
 import { testHost } from './replica-model.ts'
 
 const schema = z.object({ name: z.string(), age: z.number(), tags: z.array(z.string()) })

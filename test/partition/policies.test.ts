@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { definePartition, type Sibling } from '../../src/model/partition-definition.ts'
 import { canonicalText } from '../../src/model/value.ts'
 import { type AnyPartitionDefinition, openPartition } from '../../src/partition/open-partition.ts'
-import type { RegisterPartition } from '../../src/partition/register-partition.ts'
+import type { RegisterPartition } from '../../src/partition/register/register-partition.ts'
 import { syncAll, type TestHost, testHost } from './replica-model.ts'
 
 interface Task {

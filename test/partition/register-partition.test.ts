@@ -3,7 +3,7 @@ import * as Y from 'yjs'
 import { z } from 'zod'
 import { definePartition } from '../../src/model/partition-definition.ts'
 import { openPartition } from '../../src/partition/open-partition.ts'
-import type { RegisterChange } from '../../src/partition/register-partition.ts'
+import type { RegisterChange } from '../../src/partition/register/register-partition.ts'
 import { pull, syncAll, testHost } from './replica-model.ts'
 
 const Users = definePartition({

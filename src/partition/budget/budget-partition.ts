@@ -37,8 +37,8 @@
 import { StatemeshError } from '../../base/error.ts'
 import { type BudgetRules, checkAmount } from '../../model/budget-rules.ts'
 import type { RowsChange } from '../owned-rows.ts'
-import { checkKey } from '../register-entry.ts'
-import type { Problem } from '../register-view.ts'
+import { checkKey } from '../register/register-entry.ts'
+import type { Problem } from '../register/register-view.ts'
 import type { BudgetHost } from './budget-host.ts'
 import {
   add,

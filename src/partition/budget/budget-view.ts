@@ -6,7 +6,7 @@
  */
 import { OwnedRows, type RowsChange } from '../owned-rows.ts'
 import type { PartitionHost } from '../partition-host.ts'
-import type { Problem } from '../register-view.ts'
+import type { Problem } from '../register/register-view.ts'
 import {
   type BudgetRow,
   copyRow,

@@ -2,7 +2,7 @@
 import * as Y from 'yjs'
 import { definePartition } from '../../../src/model/partition-definition.ts'
 import { openPartition } from '../../../src/partition/open-partition.ts'
-import type { RegisterPartition } from '../../../src/partition/register-partition.ts'
+import type { RegisterPartition } from '../../../src/partition/register/register-partition.ts'
 import { testHost } from '../../partition/replica-model.ts'
 import type { Benchmark } from '../figure.ts'
 

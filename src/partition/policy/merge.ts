@@ -8,8 +8,8 @@
  * fields that are written apart keys of their own.
  */
 
-import type { MergeChoice, MergeTree } from '../model/partition-definition.ts'
-import { canonicalText } from '../model/value.ts'
+import type { MergeChoice, MergeTree } from '../../model/partition-definition.ts'
+import { canonicalText } from '../../model/value.ts'
 import type { Policy } from './policy.ts'
 
 type PlainObject = Record<string, unknown>

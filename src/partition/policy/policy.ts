@@ -3,8 +3,8 @@
  * policy is evaluated on read and never writes, so a partition's policy can be changed without
  * touching its data.
  */
-import type { ActorId } from '../model/id.ts'
-import type { Sibling } from '../model/partition-definition.ts'
+import type { ActorId } from '../../model/id.ts'
+import type { Sibling } from '../../model/partition-definition.ts'
 
 /**
  * What a key reads as; undefined for absent. It is asked only where there are at least two

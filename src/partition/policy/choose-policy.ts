@@ -1,6 +1,6 @@
 /** The policy that a definition asks for. */
-import { StatemeshError } from '../base/error.ts'
-import type { PartitionDefinition, PolicyFunction } from '../model/partition-definition.ts'
+import { StatemeshError } from '../../base/error.ts'
+import type { PartitionDefinition, PolicyFunction } from '../../model/partition-definition.ts'
 import { lastWriteWins } from './last-write-wins.ts'
 import { manual } from './manual.ts'
 import { merge } from './merge.ts'

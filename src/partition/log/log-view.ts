@@ -3,13 +3,13 @@
  * each transaction changed.
  */
 import * as Y from 'yjs'
-import { StatemeshError, toStatemeshError } from '../base/error.ts'
-import type { HybridClock } from '../clock/hybrid-clock.ts'
-import { type ActorId, parseActorId } from '../model/id.ts'
+import { StatemeshError, toStatemeshError } from '../../base/error.ts'
+import type { HybridClock } from '../../clock/hybrid-clock.ts'
+import { type ActorId, parseActorId } from '../../model/id.ts'
+import { rootType } from '../root-type.ts'
 import { comparePositions, jointsRoot, type LogRecord, laneName, laneWriter } from './log-entry.ts'
 import { type LaneProblem, LogLane } from './log-lane.ts'
 import { LogOrder } from './log-order.ts'
-import { rootType } from './root-type.ts'
 
 export interface LogProblem extends Omit<LaneProblem, 'writer'> {
   /** Whose lane it is; undefined for a root that is no lane. */

@@ -3,9 +3,9 @@
  * and the key reads as by last-write-wins. On demand it is tried on other orders of the siblings,
  * which a correct policy does not notice.
  */
-import { StatemeshError, toStatemeshError } from '../base/error.ts'
-import type { PolicyFunction, Sibling } from '../model/partition-definition.ts'
-import { canonicalText } from '../model/value.ts'
+import { StatemeshError, toStatemeshError } from '../../base/error.ts'
+import type { PolicyFunction, Sibling } from '../../model/partition-definition.ts'
+import { canonicalText } from '../../model/value.ts'
 import { lastWriteWins } from './last-write-wins.ts'
 import type { Policy } from './policy.ts'
 

@@ -4,10 +4,14 @@
  */
 import * as Y from 'yjs'
 import type { z } from 'zod'
-import { Emitter } from '../base/emitter.ts'
-import { StatemeshError } from '../base/error.ts'
-import type { PartitionDefinition } from '../model/partition-definition.ts'
-import { encodeValue, handOut } from '../model/value.ts'
+import { Emitter } from '../../base/emitter.ts'
+import { StatemeshError } from '../../base/error.ts'
+import type { PartitionDefinition } from '../../model/partition-definition.ts'
+import { encodeValue, handOut } from '../../model/value.ts'
+import { parseValue } from '../parse-value.ts'
+import type { PartitionHost } from '../partition-host.ts'
+import { rootType } from '../root-type.ts'
+import { TransactionFeed } from '../transaction-feed.ts'
 import {
   contentOf,
   jointEvery,
@@ -18,10 +22,6 @@ import {
 } from './log-entry.ts'
 import { type LogLane, stampAfter } from './log-lane.ts'
 import { type LogProblem, LogView } from './log-view.ts'
-import { parseValue } from './parse-value.ts'
-import type { PartitionHost } from './partition-host.ts'
-import { rootType } from './root-type.ts'
-import { TransactionFeed } from './transaction-feed.ts'
 
 export interface LogEntry<Value> extends LogPosition {
   /** Frozen; a value that holds a Map, Set, Date or bytes, which cannot be, is a copy instead. */

@@ -11,13 +11,14 @@
  *     that are not deleted.
  */
 import * as Y from 'yjs'
-import { StatemeshError, toStatemeshError } from '../base/error.ts'
-import type { HybridClock } from '../clock/hybrid-clock.ts'
-import { type ActorId, parseActorId } from '../model/id.ts'
-import type { Sibling } from '../model/partition-definition.ts'
-import { freezeValue, handOut, type StoredValue } from '../model/value.ts'
-import { resolutionsRoot } from './inbox-entry.ts'
-import { compareSiblings, type Policy } from './policy.ts'
+import { StatemeshError, toStatemeshError } from '../../base/error.ts'
+import type { HybridClock } from '../../clock/hybrid-clock.ts'
+import { type ActorId, parseActorId } from '../../model/id.ts'
+import type { Sibling } from '../../model/partition-definition.ts'
+import { freezeValue, handOut, type StoredValue } from '../../model/value.ts'
+import { resolutionsRoot } from '../inbox/inbox-entry.ts'
+import { compareSiblings, type Policy } from '../policy/policy.ts'
+import { rootType } from '../root-type.ts'
 import {
   type Entry,
   type RowName,
@@ -25,7 +26,6 @@ import {
   registersRoot,
   splitRowName,
 } from './register-entry.ts'
-import { rootType } from './root-type.ts'
 
 /** Content that was left out or is suspect, by the place where it is. */
 export interface Problem {

@@ -1,6 +1,9 @@
 /** The resolutions that are kept in a document: read row by row, and bounded by whoever writes. */
 import * as Y from 'yjs'
-import { StatemeshError, toStatemeshError } from '../base/error.ts'
+import { StatemeshError, toStatemeshError } from '../../base/error.ts'
+import { compareSiblings } from '../policy/policy.ts'
+import type { Problem } from '../register/register-view.ts'
+import { rootType } from '../root-type.ts'
 import {
   type ResolutionParts,
   readResolution,
@@ -11,9 +14,6 @@ import {
   resolutionsRoot,
   type StoredResolution,
 } from './inbox-entry.ts'
-import { compareSiblings } from './policy.ts'
-import type { Problem } from './register-view.ts'
-import { rootType } from './root-type.ts'
 
 export class InboxHistory {
   readonly #doc: Y.Doc

@@ -8,10 +8,10 @@
  */
 import * as encoding from 'lib0/encoding'
 import { digest } from 'lib0/hash/sha256'
-import { StatemeshError } from '../base/error.ts'
-import { type HybridTimestamp, parseTimestamp } from '../clock/hybrid-clock.ts'
-import type { ActorId } from '../model/id.ts'
-import { decodeValue, type StoredValue } from '../model/value.ts'
+import { StatemeshError } from '../../base/error.ts'
+import { type HybridTimestamp, parseTimestamp } from '../../clock/hybrid-clock.ts'
+import type { ActorId } from '../../model/id.ts'
+import { decodeValue, type StoredValue } from '../../model/value.ts'
 
 const lanePrefix = 'lane:'
 

@@ -4,12 +4,11 @@
  */
 import type * as Y from 'yjs'
 import type { z } from 'zod'
-import { Emitter } from '../base/emitter.ts'
-import { StatemeshError } from '../base/error.ts'
-import type { HybridTimestamp } from '../clock/hybrid-clock.ts'
-import type { PartitionDefinition, Sibling } from '../model/partition-definition.ts'
-import { decodeValue, encodeValue, handOut } from '../model/value.ts'
-import { choosePolicy } from './choose-policy.ts'
+import { Emitter } from '../../base/emitter.ts'
+import { StatemeshError } from '../../base/error.ts'
+import type { HybridTimestamp } from '../../clock/hybrid-clock.ts'
+import type { PartitionDefinition, Sibling } from '../../model/partition-definition.ts'
+import { decodeValue, encodeValue, handOut } from '../../model/value.ts'
 import {
   type Conflict,
   type ConflictChange,
@@ -17,12 +16,13 @@ import {
   type PickedSibling,
   type Resolution,
   type ResolveOptions,
-} from './inbox.ts'
-import { parseValue } from './parse-value.ts'
-import type { PartitionHost } from './partition-host.ts'
+} from '../inbox/inbox.ts'
+import { parseValue } from '../parse-value.ts'
+import type { PartitionHost } from '../partition-host.ts'
+import { choosePolicy } from '../policy/choose-policy.ts'
+import { TransactionFeed } from '../transaction-feed.ts'
 import { checkKey, entryOf, rowName } from './register-entry.ts'
 import { type Problem, RegisterView } from './register-view.ts'
-import { TransactionFeed } from './transaction-feed.ts'
 
 /** A key whose entries changed. What it reads as may have stayed the same. */
 export interface RegisterChange<Value> {

@@ -4,10 +4,10 @@
  * without `v` is a tombstone.
  */
 import type * as Y from 'yjs'
-import { StatemeshError } from '../base/error.ts'
-import { type HybridTimestamp, parseTimestamp } from '../clock/hybrid-clock.ts'
-import type { ActorId } from '../model/id.ts'
-import { decodeValue, type StoredValue, utf8Length } from '../model/value.ts'
+import { StatemeshError } from '../../base/error.ts'
+import { type HybridTimestamp, parseTimestamp } from '../../clock/hybrid-clock.ts'
+import type { ActorId } from '../../model/id.ts'
+import { decodeValue, type StoredValue, utf8Length } from '../../model/value.ts'
 
 /**
  * The name of the root map; a stock Yjs client finds the entries there. Short, since Yjs repeats it

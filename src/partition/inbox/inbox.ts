@@ -9,17 +9,17 @@
  * I3. A resolution stands as long as its write has no sibling that says something else. So a write
  *     that did not see it reopens the conflict, another person's resolution included.
  */
-import { Emitter } from '../base/emitter.ts'
-import { StatemeshError } from '../base/error.ts'
-import type { ActorId } from '../model/id.ts'
-import type { Sibling } from '../model/partition-definition.ts'
-import { canonicalText, handOut } from '../model/value.ts'
+import { Emitter } from '../../base/emitter.ts'
+import { StatemeshError } from '../../base/error.ts'
+import type { ActorId } from '../../model/id.ts'
+import type { Sibling } from '../../model/partition-definition.ts'
+import { canonicalText, handOut } from '../../model/value.ts'
+import type { PartitionHost } from '../partition-host.ts'
+import { compareSiblings } from '../policy/policy.ts'
+import { registersRoot, rowName } from '../register/register-entry.ts'
+import type { Problem } from '../register/register-view.ts'
 import { type SettledSibling, type StoredResolution, settledSiblings } from './inbox-entry.ts'
 import { InboxHistory } from './inbox-history.ts'
-import type { PartitionHost } from './partition-host.ts'
-import { compareSiblings } from './policy.ts'
-import { registersRoot, rowName } from './register-entry.ts'
-import type { Problem } from './register-view.ts'
 
 /** What tells a sibling of a key from the others. */
 export type SiblingName = Pick<Sibling, 'writer' | 'timestamp'>

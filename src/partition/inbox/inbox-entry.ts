@@ -5,11 +5,11 @@
  */
 import * as encoding from 'lib0/encoding'
 import type * as Y from 'yjs'
-import { StatemeshError } from '../base/error.ts'
-import { type HybridTimestamp, parseTimestamp } from '../clock/hybrid-clock.ts'
-import { type ActorId, parseActorId } from '../model/id.ts'
-import type { Sibling } from '../model/partition-definition.ts'
-import { decodeValue, encodeValue, handOut, type StoredValue } from '../model/value.ts'
+import { StatemeshError } from '../../base/error.ts'
+import { type HybridTimestamp, parseTimestamp } from '../../clock/hybrid-clock.ts'
+import { type ActorId, parseActorId } from '../../model/id.ts'
+import type { Sibling } from '../../model/partition-definition.ts'
+import { decodeValue, encodeValue, handOut, type StoredValue } from '../../model/value.ts'
 
 /** The name of the root map. */
 export const resolutionsRoot = 'resolutions'

@@ -11,10 +11,10 @@
  *     there when the log was opened is checked on demand, since that costs a hash for each.
  */
 import * as Y from 'yjs'
-import { equalBytes } from '../base/bytes.ts'
-import { StatemeshError, toStatemeshError } from '../base/error.ts'
-import { type HybridTimestamp, parseTimestamp } from '../clock/hybrid-clock.ts'
-import type { ActorId } from '../model/id.ts'
+import { equalBytes } from '../../base/bytes.ts'
+import { StatemeshError, toStatemeshError } from '../../base/error.ts'
+import { type HybridTimestamp, parseTimestamp } from '../../clock/hybrid-clock.ts'
+import type { ActorId } from '../../model/id.ts'
 import {
   firstLink,
   type LogRecord,
