@@ -37,6 +37,8 @@ export interface ChannelHandlers {
   behind(): void
   /** The peer's store, learnt from its `open`. */
   generation(generation: string): void
+  /** The peer takes nothing more of ours, and goes on sending what it has. */
+  writesRefused(error: StatemeshError): void
   /** The channel has ended: refused by the peer, or by us for what it sent. */
   refused(error: StatemeshError): void
 }
@@ -61,6 +63,7 @@ export class DocumentChannel {
   #state: { seq: number; version: number } | undefined
   #peerNumber: number | undefined
   #ended = false
+  #readOnly = false
   readonly #stopListening: () => void
 
   constructor(
@@ -126,7 +129,14 @@ export class DocumentChannel {
   }
 
   nacked(frame: FrameOf<'nack'>): void {
-    this.refused(refusal(frame))
+    // A reader that wrote; anything else needs a new exchange.
+    if (frame.code === 'ACCESS_DENIED' && frame.seq > 0) this.#stopWriting(refusal(frame))
+    else this.refused(refusal(frame))
+  }
+
+  /** Whether the peer takes nothing of ours. */
+  get readOnly(): boolean {
+    return this.#readOnly
   }
 
   /** The peer ended the exchange. */
@@ -160,7 +170,17 @@ export class DocumentChannel {
     this.#settle(this.#seq)
   }
 
+  #stopWriting(error: StatemeshError): void {
+    this.#readOnly = true
+    this.#stopListening()
+    this.#owed = undefined
+    while (this.#waiting.shift() !== undefined); // it stays in the document, and is sent never
+    this.#settle(this.#seq)
+    this.#handlers.writesRefused(error)
+  }
+
   #oweState(stateVector: Uint8Array): void {
+    if (this.#readOnly) return
     while (this.#waiting.shift() !== undefined); // the state covers what waited
     this.#owed = stateVector
     this.pump()

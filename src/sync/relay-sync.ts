@@ -258,7 +258,7 @@ export class RelaySync {
       },
       synced: () => {
         progress.synced = true
-        progress.refusal = undefined
+        if (progress.channel?.readOnly !== true) progress.refusal = undefined
         progress.backoff.reset()
         this.#dialler.succeeded()
         this.#waiters.evaluate()
@@ -270,6 +270,11 @@ export class RelaySync {
         if (!progress.generation(generation)) return
         outbox.add(progress.document.name) // R1
         this.#hold(progress)
+      },
+      writesRefused: error => {
+        progress.refusal = error
+        this.events.emit('rejected', { document: progress.document.name, error })
+        this.#waiters.evaluate()
       },
       refused: error => this.#refused(progress, error),
     })

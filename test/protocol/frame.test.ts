@@ -100,7 +100,7 @@ describe('a message of several frames', () => {
 
 describe('unknown tags', () => {
   it('are left out, whatever they carry', () => {
-    expect(decodeMessage(fromHex('01 0b  02 0900  03 ff 0102  02 0803'))).toEqual([
+    expect(decodeMessage(fromHex('01 0c  02 0900  03 ff 0102  02 0803'))).toEqual([
       { type: 'ping', nonce: 0 },
       { type: 'close', channel: 3 },
     ])

@@ -52,6 +52,7 @@ async function end(link: Link, time: ManualTime): Promise<End> {
       synced: () => events.push('synced'),
       behind: () => events.push('behind'),
       generation: () => {},
+      writesRefused: error => events.push(`writes refused ${error.code}`),
       refused: error => events.push(`refused ${error.code}`),
     })
   }
