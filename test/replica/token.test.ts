@@ -95,6 +95,7 @@ describe('a function that gives tokens', () => {
       asked += 1
       return asked < 3 ? 'not a token' : mint('write')
     })
+    await replica.open(room('r1'), Users)
     await replica.synced()
     expect(asked).toBe(3)
   })
@@ -107,6 +108,7 @@ describe('a function that gives tokens', () => {
       if (asked === 1) throw new Error('the identity service is down')
       return mint('write')
     })
+    await replica.open(room('r1'), Users)
     await replica.synced()
     expect(asked).toBe(2)
   })
