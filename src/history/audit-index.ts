@@ -1,0 +1,81 @@
+/** The changes of an audit trail in memory, by key and in order, with what replaced what. */
+import { type AuditChange, type EntryName, entryId, newestFirst } from './audit-record.ts'
+
+export class AuditIndex {
+  /** The changes of each key, the oldest first. */
+  readonly #byKey = new Map<string, AuditChange[]>()
+  readonly #byId = new Map<string, AuditChange>()
+  #all: AuditChange[] = []
+
+  get size(): number {
+    return this.#all.length
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#byKey.keys()
+  }
+
+  has(key: string, name: EntryName): boolean {
+    return this.#byId.has(entryId(key, name))
+  }
+
+  get(key: string, name: EntryName): AuditChange | undefined {
+    return this.#byId.get(entryId(key, name))
+  }
+
+  /** The changes of a key, the oldest first. */
+  of(key: string): readonly AuditChange[] {
+    return this.#byKey.get(key) ?? []
+  }
+
+  /** All changes, the oldest first. */
+  all(): readonly AuditChange[] {
+    return this.#all
+  }
+
+  /** Takes a record in, unless its change is there; one that was adopted gives way to its own. */
+  add(change: AuditChange): boolean {
+    const id = entryId(change.key, change)
+    const known = this.#byId.get(id)
+    if (known !== undefined && (change.adopted || !known.adopted)) return false
+    if (known !== undefined) this.removeAll(new Set([known]))
+    this.#byId.set(id, change)
+    const ofKey = this.#byKey.get(change.key)
+    if (ofKey === undefined) this.#byKey.set(change.key, [change])
+    else insert(ofKey, change)
+    insert(this.#all, change)
+    return true
+  }
+
+  /** Forgets changes, in one pass over all. */
+  removeAll(changes: ReadonlySet<AuditChange>): void {
+    const stays = (change: AuditChange) => !changes.has(change)
+    for (const change of changes) {
+      const id = entryId(change.key, change)
+      if (this.#byId.get(id) === change) this.#byId.delete(id)
+      const ofKey = this.#byKey.get(change.key)?.filter(stays) ?? []
+      if (ofKey.length > 0) this.#byKey.set(change.key, ofKey)
+      else this.#byKey.delete(change.key)
+    }
+    this.#all = this.#all.filter(stays)
+  }
+}
+
+/** Nearly always at the end. */
+function insert(sorted: AuditChange[], change: AuditChange): void {
+  sorted.splice(placeOf(sorted, change), 0, change)
+}
+
+/** Behind all that are not newer. */
+function placeOf(sorted: readonly AuditChange[], change: AuditChange): number {
+  let low = 0
+  let high = sorted.length
+  const last = sorted.at(-1)
+  if (last === undefined || newestFirst(last, change) >= 0) return high
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (newestFirst(sorted[middle] as AuditChange, change) >= 0) low = middle + 1
+    else high = middle
+  }
+  return low
+}
