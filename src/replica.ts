@@ -193,7 +193,7 @@ export class Replica {
     definition: Definition,
     options: { actor?: string } = {},
   ): Promise<PartitionHandle<Definition>> {
-    const { documents, clock, time, events } = this.#parts
+    const { documents, incarnation, sync, clock, time, events } = this.#parts
     this.#assertOpen()
     const actor = options.actor === undefined ? this.#parts.actor : parseActorId(options.actor)
     const { document, release } = await documents.hold(documentName(scope, definition.name))
@@ -206,6 +206,13 @@ export class Replica {
         time,
         durable: () => document.durable(),
         flush: deadline => this.#flush('durable', deadline, document.name),
+        formerWriters: () => incarnation.formerClientIDs,
+        ...(sync && {
+          relay: {
+            generation: () => sync.generation(document.name),
+            fence: deadline => sync.synced(deadline, document.name),
+          },
+        }),
         report: problem => events.emit('warning', problem),
         release: () => {
           this.#handles.delete(handle)

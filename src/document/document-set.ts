@@ -83,8 +83,10 @@ export class DocumentSet {
 
   /** Gives all documents a new clientID: ours turned out to be in use elsewhere. */
   renewClientID(): void {
-    this.#options.incarnation.renew()
-    for (const { doc } of this.loaded) doc.clientID = this.#options.incarnation.clientID
+    const { incarnation, journal } = this.#options
+    incarnation.renew()
+    journal.push(() => incarnation.begin())
+    for (const { doc } of this.loaded) doc.clientID = incarnation.clientID
   }
 
   /** Reports records that the storage has set aside. */

@@ -16,11 +16,17 @@ interface IncarnationRecord {
   clientID: number
   /** Whether this incarnation ended with everything it wrote on disk. */
   clean: boolean
+  /** See `formerClientIDs`. */
+  former: number[]
 }
+
+/** As many unclean stops are remembered; the rights of older ones stay where they are. */
+const formerMax = 1_000
 
 export class Incarnation {
   readonly #storage: Storage
   readonly #random: RandomSource
+  readonly #former: readonly number[]
   #generation: string
   #clientID: number
 
@@ -29,6 +35,18 @@ export class Incarnation {
     this.#random = random
     this.#generation = previous?.clean ? previous.generation : randomId(random)
     this.#clientID = previous?.clean ? previous.clientID : random.uint32()
+    const former = previous?.former ?? []
+    if (previous && !previous.clean) former.push(previous.clientID)
+    this.#former = former.slice(-formerMax)
+  }
+
+  /**
+   * The clientIDs that this store gave up after unclean stops, oldest first: nobody writes with
+   * them any more, and nothing that was durable here has been lost since. Those that were given up
+   * for another reason, see `renew`, are not among them.
+   */
+  get formerClientIDs(): readonly number[] {
+    return this.#former
   }
 
   /** The store's incarnation, as peers know it. */
@@ -43,8 +61,7 @@ export class Incarnation {
 
   /**
    * Becomes a new incarnation at once: the store turned out to have lost data, or a peer knows
-   * more of our clientID than we do. Durable already, since a running incarnation is recorded as
-   * unclean.
+   * more of our clientID than we do. To be recorded with `begin` before anything that follows.
    */
   renew(): void {
     this.#generation = randomId(this.#random)
@@ -66,6 +83,7 @@ export class Incarnation {
       generation: this.#generation,
       clientID: this.#clientID,
       clean,
+      former: [...this.#former],
     }
     return this.#storage.writeRecord(recordKey, buffer.encodeAny({ ...record }))
   }
@@ -94,8 +112,9 @@ function parseRecord(stored: Uint8Array): IncarnationRecord | undefined {
   } catch {
     return undefined // damaged: an unclean end
   }
-  const { generation, clientID, clean } = record ?? {}
+  const { generation, clientID, clean, former } = record ?? {}
   if (typeof generation !== 'string' || typeof clean !== 'boolean') return undefined
   if (!Number.isInteger(clientID)) return undefined
-  return { generation, clientID: clientID as number, clean }
+  if (!Array.isArray(former) || !former.every(Number.isInteger)) return undefined
+  return { generation, clientID: clientID as number, clean, former }
 }

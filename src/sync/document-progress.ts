@@ -40,6 +40,11 @@ export class DocumentProgress {
     return this.#acked[level] >= version
   }
 
+  /** The relay's store, once it has told. */
+  get relayGeneration(): string | undefined {
+    return this.#generation
+  }
+
   acked(level: AckLevel, version: number): void {
     this.#acked.received = Math.max(this.#acked.received, version)
     if (level === 'durable') this.#acked.durable = Math.max(this.#acked.durable, version)
@@ -50,7 +55,7 @@ export class DocumentProgress {
    *
    * @returns whether it is another
    */
-  generation(generation: string): boolean {
+  learn(generation: string): boolean {
     const changed = this.#generation !== undefined && this.#generation !== generation
     this.#generation = generation
     if (changed) this.#acked.received = this.#acked.durable = -1

@@ -148,17 +148,21 @@ export class RelaySync {
   }
 
   /**
-   * Resolves when the loaded documents hold all that the relay had when it was asked.
+   * Resolves when the loaded documents, or one of them, hold all that the relay had when it was
+   * asked.
    *
    * @throws as `flush` does
    */
-  synced(deadline: Deadline): Promise<void> {
+  synced(deadline: Deadline, document?: DocumentName): Promise<void> {
     // That the documents were in step once says nothing of what is under way: the relay is asked
     // for it, on every link anew.
     let asked: LinkSession | undefined
     let answered: LinkSession | undefined
     return this.#waiters.wait(deadline, () => {
-      const behind = [...this.#progress.values()].filter(({ synced }) => !synced)
+      const behind = [...this.#progress.values()].filter(
+        progress =>
+          !progress.synced && (document ?? progress.document.name) === progress.document.name,
+      )
       for (const progress of behind) this.#throwRefusal(progress)
       const session = this.#session
       if (!this.#ready || session === undefined || behind.length > 0) return false
@@ -171,6 +175,11 @@ export class RelaySync {
       }
       return answered === session
     })
+  }
+
+  /** The incarnation of the relay's store, as it was last told with a document. */
+  generation(document: DocumentName): string | undefined {
+    return this.#progress.get(document)?.relayGeneration
   }
 
   #throwRefusal(progress: DocumentProgress | undefined): void {
@@ -267,7 +276,7 @@ export class RelaySync {
         progress.synced = false
       },
       generation: generation => {
-        if (!progress.generation(generation)) return
+        if (!progress.learn(generation)) return
         outbox.add(progress.document.name) // R1
         this.#hold(progress)
       },

@@ -37,9 +37,9 @@
 import { StatemeshError } from '../../base/error.ts'
 import { type BudgetRules, checkAmount } from '../../model/budget-rules.ts'
 import type { RowsChange } from '../owned-rows.ts'
+import type { PartitionHost } from '../partition-host.ts'
 import { checkKey } from '../register/register-entry.ts'
 import type { Problem } from '../register/register-view.ts'
-import type { BudgetHost } from './budget-host.ts'
 import {
   add,
   type BudgetRow,
@@ -96,7 +96,7 @@ export interface BudgetLedger {
 const timeoutDefault = 5_000
 
 export class BudgetPartition {
-  readonly #host: BudgetHost
+  readonly #host: PartitionHost
   readonly #rules: BudgetRules
   readonly #view: BudgetView
   readonly #spender: Spender
@@ -107,7 +107,7 @@ export class BudgetPartition {
   #closed = false
 
   /** Not for users: `openPartition` makes it. */
-  constructor(rules: BudgetRules, host: BudgetHost) {
+  constructor(rules: BudgetRules, host: PartitionHost) {
     this.#host = host
     this.#rules = rules
     this.#view = new BudgetView(host, this.#rules.owner)

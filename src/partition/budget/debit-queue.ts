@@ -4,7 +4,7 @@
  */
 import { StatemeshError } from '../../base/error.ts'
 import type { CancelTimer } from '../../base/time.ts'
-import type { BudgetHost } from './budget-host.ts'
+import type { PartitionHost } from '../partition-host.ts'
 import type { BudgetRow } from './budget-row.ts'
 import type { BudgetView } from './budget-view.ts'
 
@@ -38,13 +38,13 @@ interface Waiting {
 }
 
 export class DebitQueue {
-  readonly #host: BudgetHost
+  readonly #host: PartitionHost
   readonly #view: BudgetView
   readonly #waiting = new Map<string, Set<Waiting>>()
   readonly #stop: () => void
   #closed = false
 
-  constructor(host: BudgetHost, view: BudgetView) {
+  constructor(host: PartitionHost, view: BudgetView) {
     this.#host = host
     this.#view = view
     this.#stop = view.subscribe(({ keys }) => {

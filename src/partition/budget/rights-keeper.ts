@@ -6,7 +6,7 @@
 import { StatemeshError } from '../../base/error.ts'
 import type { CancelTimer } from '../../base/time.ts'
 import { type BudgetRules, skewMillisecondsOf } from '../../model/budget-rules.ts'
-import type { BudgetHost } from './budget-host.ts'
+import type { PartitionHost } from '../partition-host.ts'
 import {
   copyRow,
   emptyRow,
@@ -20,7 +20,7 @@ import {
 import type { BudgetView } from './budget-view.ts'
 
 export interface RightsKeeperOptions {
-  host: BudgetHost
+  host: PartitionHost
   view: BudgetView
   rules: BudgetRules
   /** What this replica itself is waiting for, which it does not give away. */

@@ -4,7 +4,7 @@
  */
 import { StatemeshError } from '../../base/error.ts'
 import { type BudgetRules, skewMillisecondsOf } from '../../model/budget-rules.ts'
-import type { BudgetHost } from './budget-host.ts'
+import type { PartitionHost } from '../partition-host.ts'
 import {
   add,
   type BudgetRow,
@@ -35,7 +35,7 @@ interface DrawableLease {
 }
 
 export class Spender {
-  readonly #host: BudgetHost
+  readonly #host: PartitionHost
   readonly #view: BudgetView
   readonly #skew: number
   /** Spends that do not count yet, by key. */
@@ -43,7 +43,7 @@ export class Spender {
   #spends = 0
   #closed = false
 
-  constructor(host: BudgetHost, view: BudgetView, rules: BudgetRules) {
+  constructor(host: PartitionHost, view: BudgetView, rules: BudgetRules) {
     this.#host = host
     this.#view = view
     this.#skew = skewMillisecondsOf(rules)

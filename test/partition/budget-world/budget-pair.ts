@@ -4,8 +4,8 @@ import { StatemeshError } from '../../../src/base/error.ts'
 import { HybridClock } from '../../../src/clock/hybrid-clock.ts'
 import type { BudgetRules } from '../../../src/model/budget-rules.ts'
 import { parseActorId } from '../../../src/model/id.ts'
-import type { BudgetHost } from '../../../src/partition/budget/budget-host.ts'
 import { BudgetPartition } from '../../../src/partition/budget/budget-partition.ts'
+import type { PartitionHost } from '../../../src/partition/partition-host.ts'
 import { type ManualTime, manualTime } from '../../support/manual-time.ts'
 
 export interface TestBudget {
@@ -59,7 +59,7 @@ export function testBudget(options: TestBudgetOptions = {}): TestBudget {
     state.reachable
       ? Promise.resolve()
       : Promise.reject(new StatemeshError('FLUSH_TIMEOUT', 'no answer'))
-  const host: BudgetHost = {
+  const host: PartitionHost = {
     doc,
     actor: parseActorId(actor),
     clock: new HybridClock({ time }),

@@ -10,8 +10,8 @@ import type { TimeSource } from '../../../src/base/time.ts'
 import { HybridClock } from '../../../src/clock/hybrid-clock.ts'
 import type { BudgetRules } from '../../../src/model/budget-rules.ts'
 import { parseActorId } from '../../../src/model/id.ts'
-import type { BudgetHost } from '../../../src/partition/budget/budget-host.ts'
 import { BudgetPartition } from '../../../src/partition/budget/budget-partition.ts'
+import type { PartitionHost } from '../../../src/partition/partition-host.ts'
 import type { RelayClient, RelayLink, SimulatedRelay } from './simulated-relay.ts'
 
 /** What is planted wrong, to see that it is found. */
@@ -306,7 +306,7 @@ class Run implements RelayClient {
     }
   }
 
-  #host(formerWriters: readonly number[]): BudgetHost {
+  #host(formerWriters: readonly number[]): PartitionHost {
     const time = this.#time()
     return {
       doc: this.doc,
