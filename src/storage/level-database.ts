@@ -48,7 +48,7 @@ export class LevelDatabase {
    */
   async write(operations: Operation[]): Promise<void> {
     try {
-      await attempt('write', () => this.#level.batch(operations, { sync: true }))
+      await attempt('write', () => this.#write(operations))
     } catch (error) {
       this.#failed = true
       throw error
@@ -99,6 +99,16 @@ export class LevelDatabase {
 
   async close(): Promise<void> {
     await attempt('close the database', () => this.#level.close())
+  }
+
+  /** Operation by operation: an array of them costs abstract-level four times as much. */
+  async #write(operations: readonly Operation[]): Promise<void> {
+    const batch = this.#level.batch()
+    for (const operation of operations) {
+      if (operation.type === 'put') batch.put(operation.key, operation.value)
+      else batch.del(operation.key)
+    }
+    await batch.write({ sync: true })
   }
 
   async #reopen(): Promise<void> {

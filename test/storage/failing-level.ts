@@ -1,5 +1,7 @@
 /** A LevelDB database whose writes fail while a test wants them to, as a full disk would. */
-import { Level } from 'level'
+import { type ChainedBatch as Chained, Level } from 'level'
+
+type ChainedBatch = Chained<FailingLevel, Uint8Array, Uint8Array>
 
 export class FailingLevel extends Level<Uint8Array, Uint8Array> {
   /** How many batches fail from now on. */
@@ -18,18 +20,20 @@ export class FailingLevel extends Level<Uint8Array, Uint8Array> {
     })
   }
 
-  override batch(...args: unknown[]): never {
-    return this.#write(args) as never
-  }
-
-  async #write(args: unknown[]): Promise<void> {
-    this.batches.push((args[0] as unknown[]).length)
-    await this.gate
-    if (this.failures > 0) {
-      this.failures -= 1
-      throw Object.assign(new Error('No space left on device'), { code: 'LEVEL_IO_ERROR' })
+  override batch(): never {
+    // The overload for arrays hides the one for chains from a subclass.
+    const batch = (super.batch as unknown as () => ChainedBatch).call(this)
+    const write = batch.write.bind(batch)
+    batch.write = async (options = {}) => {
+      this.batches.push(batch.length)
+      await this.gate
+      if (this.failures > 0) {
+        this.failures -= 1
+        await batch.close()
+        throw Object.assign(new Error('No space left on device'), { code: 'LEVEL_IO_ERROR' })
+      }
+      await write(options)
     }
-    const batch = super.batch as unknown as (...args: unknown[]) => Promise<void>
-    await batch.apply(this, args)
+    return batch as never
   }
 }
