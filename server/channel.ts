@@ -32,6 +32,8 @@ export interface ChannelLink {
   ackLater(channel: Channel): void
   /** What the peer has under way to us, not durable yet, changed by this many bytes. */
   receiving(bytes: number): void
+  /** An update has arrived. @throws RATE_LIMITED */
+  arrived(bytes: number): void
   /** Judges an update that brings something. @throws RATE_LIMITED */
   admit(structure: UpdateStructure, known: StateVector): void
   /** What we have under way to the peer, not acked yet, changed by this many bytes. */
@@ -39,7 +41,8 @@ export interface ChannelLink {
   generation(): string
   /** The channel has ended by itself. */
   ended(channel: Channel): void
-  rejected(document: string, error: StatemeshError): void
+  /** Something was refused: an update, where it is given. */
+  rejected(document: string, error: StatemeshError, update?: Uint8Array): void
 }
 
 interface AwaitedWrite {
@@ -109,7 +112,7 @@ export class Channel implements RoomMember {
     try {
       this.#write(frame)
     } catch (thrown) {
-      this.#refuseWrites(frame.seq, toStatemeshError(thrown, 'UPDATE_INVALID'))
+      this.#refuseWrites(frame.seq, toStatemeshError(thrown, 'UPDATE_INVALID'), frame.update)
     }
   }
 
@@ -220,6 +223,7 @@ export class Channel implements RoomMember {
   }
 
   #write({ type, seq, update }: FrameOf<'state' | 'update'>): void {
+    this.#link.arrived(update.length)
     const position = this.room.write(this, update)
     if (position !== 'gap') {
       this.#asks = 0
@@ -252,12 +256,12 @@ export class Channel implements RoomMember {
     this.#link.send({ type: 'resync', channel: this.peerNumber, stateVector })
   }
 
-  #refuseWrites(seq: number, error: StatemeshError): void {
+  #refuseWrites(seq: number, error: StatemeshError, update?: Uint8Array): void {
     this.flushAcks()
     this.#stopWriting()
     const { code, retryable, message } = error
     this.#link.send({ type: 'nack', channel: this.peerNumber, seq, code, retryable, message })
-    this.#link.rejected(this.room.document, error)
+    this.#link.rejected(this.room.document, error, update)
   }
 
   #stopWriting(): void {

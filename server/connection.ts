@@ -13,6 +13,7 @@ import { accessDenied } from './access.ts'
 import { type Broadcast, joinFrames, messageBytes } from './broadcast.ts'
 import { Channel, type ChannelLink } from './channel.ts'
 import { closeCodeOf, closeCodes } from './close-codes.ts'
+import { Conduct } from './conduct.ts'
 import { includesRight } from './grants.ts'
 import { LinkPressure } from './link-pressure.ts'
 import { sendBatch } from './message-batch.ts'
@@ -46,6 +47,7 @@ export class LinkConnection implements Connection, ChannelLink {
   readonly #onClosed: (code: number) => void
   readonly #pressure: LinkPressure
   readonly #pass: Pass
+  readonly #conduct: Conduct
   #hello: FrameOf<'hello'> | undefined
   #draining = false
   readonly #byPeerNumber = new Map<number, Channel>()
@@ -73,6 +75,7 @@ export class LinkConnection implements Connection, ChannelLink {
     this.#lastReceived = relay.time.monotonic()
     this.#lastSent = this.#lastReceived
     const { queueBytesMax, slowReaderMilliseconds, messageBytesMax, windowBytes } = relay.limits
+    this.#conduct = new Conduct(relay.limits, this.#lastReceived)
     this.#pressure = new LinkPressure({
       link,
       time: relay.time,
@@ -155,9 +158,15 @@ export class LinkConnection implements Connection, ChannelLink {
     this.#endChannel(channel)
   }
 
-  rejected(document: string, { code, message }: StatemeshError): void {
+  rejected(document: string, error: StatemeshError, update?: Uint8Array): void {
+    const { code, message } = error
     const connection = this.#id
     this.#relay.report({ level: 'warn', event: 'rejected', connection, document, code, message })
+    if (update !== undefined && code === 'UPDATE_INVALID') {
+      const { subject } = this.#pass
+      this.#relay.quarantine({ document, connection, subject, code, reason: message, update })
+    }
+    this.#countOffence(error)
   }
 
   tick(now: number): void {
@@ -184,9 +193,12 @@ export class LinkConnection implements Connection, ChannelLink {
     this.#pass.recheck()
   }
 
+  arrived(bytes: number): void {
+    this.#conduct.update(bytes)
+  }
+
   admit(structure: UpdateStructure, known: StateVector): void {
-    void structure
-    void known
+    this.#conduct.writers(structure, known)
   }
 
   /** Ends the link for what it did, or may not do any more. */
@@ -198,6 +210,7 @@ export class LinkConnection implements Connection, ChannelLink {
 
   #onMessage(message: Uint8Array): void {
     this.#lastReceived = this.#relay.time.monotonic()
+    this.#conduct.arrived(this.#lastReceived)
     try {
       for (const frame of decodeMessage(message)) {
         if (this.#draining) return
@@ -210,6 +223,7 @@ export class LinkConnection implements Connection, ChannelLink {
 
   #fail(thrown: unknown): void {
     const ours = thrown instanceof StatemeshError
+    if (ours && thrown.code === 'RATE_LIMITED') return this.#end(thrown)
     const { code, message } = toStatemeshError(thrown, 'FRAME_INVALID')
     const level = ours ? 'warn' : 'error'
     const event = ours ? 'rejected' : 'failure'
@@ -229,6 +243,7 @@ export class LinkConnection implements Connection, ChannelLink {
   #onFrame(frame: Frame): void {
     if (frame.type === 'hello') return this.#onHello(frame)
     if (this.#hello === undefined) throw malformed('the first frame is not a hello')
+    if (!isPartOfStream(frame)) this.#conduct.request()
     switch (frame.type) {
       case 'open':
         return this.#onOpen(frame)
@@ -243,6 +258,7 @@ export class LinkConnection implements Connection, ChannelLink {
       case 'nack':
         return this.#byNumber.get(frame.channel)?.nacked()
       case 'resync':
+        this.#conduct.join()
         return this.#byNumber.get(frame.channel)?.resync(readStateVector(frame.stateVector))
       case 'ping':
         return this.#onPing(frame.nonce)
@@ -279,6 +295,7 @@ export class LinkConnection implements Connection, ChannelLink {
 
   #onOpen(frame: FrameOf<'open'>): void {
     if (frame.channel === 0) throw malformed('channels are numbered from 1')
+    this.#conduct.join()
     const stateVector = readStateVector(frame.stateVector)
     let document: DocumentName
     try {
@@ -292,6 +309,13 @@ export class LinkConnection implements Connection, ChannelLink {
       return this.#refuse(frame.channel, 0, accessDenied('the token does not open the document'))
     }
     const holder = this.#byPeerNumber.get(frame.channel)
+    if (
+      !this.#byDocument.has(document) &&
+      this.#byDocument.size >= this.#relay.limits.channelsMax
+    ) {
+      const message = `${this.#byDocument.size} documents are open on the link, and no more may be`
+      return this.#refuse(frame.channel, 0, new StatemeshError('LIMIT_REACHED', message))
+    }
     const channel = this.#byDocument.get(document) ?? this.#newChannel(document, frame.channel)
     if (holder !== undefined && holder !== channel) throw malformed('a channel number used twice')
     if (channel.peerNumber !== frame.channel) this.#forgetPeerNumber(channel.peerNumber)
@@ -344,9 +368,16 @@ export class LinkConnection implements Connection, ChannelLink {
     this.#refuse(number, seq, new StatemeshError('CHANNEL_UNKNOWN', 'the channel was never opened'))
   }
 
-  #refuse(channel: number, seq: number, { code, retryable, message }: StatemeshError): void {
+  #refuse(channel: number, seq: number, error: StatemeshError): void {
+    const { code, retryable, message } = error
     this.send({ type: 'nack', channel, seq, code, retryable, message })
     this.#relay.report({ level: 'warn', event: 'rejected', connection: this.#id, code, message })
+    this.#countOffence(error)
+  }
+
+  #countOffence(error: StatemeshError): void {
+    if (!this.#conduct.offends(error) || this.#draining) return
+    this.close(closeCodes.malformed, `too much was refused, lately ${error.code}`)
   }
 
   #resume(): void {
@@ -380,6 +411,11 @@ export class LinkConnection implements Connection, ChannelLink {
     this.#lastSent = this.#relay.time.monotonic()
     this.#link.send(message)
   }
+}
+
+/** Updates are counted by their channels, which can refuse them alone; acks answer our own. */
+function isPartOfStream({ type }: Frame): boolean {
+  return type === 'update' || type === 'state' || type === 'ack'
 }
 
 function malformed(why: string): StatemeshError {

@@ -2,6 +2,7 @@
 import type { TimeSource } from '../src/base/time.ts'
 import type { DocumentName } from '../src/model/document-name.ts'
 import type { Access } from './access.ts'
+import type { QuarantinedUpdate } from './quarantine.ts'
 import type { RelayEvent, RelayLimits } from './relay-options.ts'
 import type { Room } from './room.ts'
 
@@ -16,6 +17,8 @@ export interface RelayContext {
   generation(): string
   /** The room of a document, which is loaded if it is not there. */
   room(document: DocumentName): Room
+  /** Keeps an update that was refused, to be looked at. */
+  quarantine(item: Omit<QuarantinedUpdate, 'length' | 'at'>): void
   /** A channel number that was never used. */
   freshChannel(): number
   report(event: RelayEvent): void

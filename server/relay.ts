@@ -12,9 +12,11 @@ import { type Incarnation, openIncarnation } from '../src/storage/incarnation.ts
 import type { Storage } from '../src/storage/storage.ts'
 import type { Link } from '../src/transport/transport.ts'
 import { Access, accessDenied } from './access.ts'
+import { AddressCounter } from './address-counter.ts'
 import { closeCodeOf, closeCodes } from './close-codes.ts'
 import { LinkConnection } from './connection.ts'
 import { documentOfPath } from './document-path.ts'
+import { Quarantine, type QuarantinedUpdate } from './quarantine.ts'
 import type { Connection, RelayContext } from './relay-context.ts'
 import {
   defaultRelayLimits,
@@ -23,7 +25,7 @@ import {
   type RelayOptions,
 } from './relay-options.ts'
 import { openRevocations, type Revocation, type Revocations } from './revocations.ts'
-import { Room } from './room.ts'
+import { Room, type RoomLimits, roomLimits } from './room.ts'
 import { StockConnection } from './stock-connection.ts'
 import type { AccessToken } from './token.ts'
 
@@ -64,6 +66,14 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
   return new Relay(options, { incarnation, revocations, node: randomId(random) })
 }
 
+/** A connection on its way in. */
+interface Arrival extends LinkRequest {
+  readonly link: Link
+  readonly id: number
+  /** To be called when its link has ended. */
+  readonly left: () => void
+}
+
 /** What a relay reads from its storage before it starts, and its id. */
 interface RelayParts {
   incarnation: Incarnation
@@ -79,6 +89,9 @@ export class Relay {
   readonly #context: RelayContext
   readonly #onEvent: (event: RelayEvent) => void
   readonly #access: Access | undefined
+  readonly #roomLimits: RoomLimits
+  readonly #addresses: AddressCounter
+  readonly #quarantine: Quarantine
   readonly #rooms = new Map<DocumentName, Room>()
   /** Since when (monotonic) a room has been seen idle. */
   readonly #idleSince = new Map<Room, number>()
@@ -96,6 +109,12 @@ export class Relay {
     this.#storage = options.storage
     this.#incarnation = incarnation
     this.#onEvent = options.onEvent ?? (() => undefined)
+    this.#roomLimits = roomLimits(this.limits)
+    this.#addresses = new AddressCounter(this.limits.connectionsPerAddressMax)
+    this.#quarantine = new Quarantine({
+      countMax: this.limits.quarantineCountMax,
+      bytesMax: this.limits.quarantineBytesMax,
+    })
     const { tokens: verifier } = options
     this.#access = verifier && new Access({ verifier, revocations, time: this.time })
     this.#context = {
@@ -106,6 +125,7 @@ export class Relay {
       generation: () => incarnation.generation,
       room: document => this.#room(document),
       freshChannel: () => this.#freshChannel(),
+      quarantine: item => this.#quarantine.add({ ...item, at: this.time.now() }),
       report: event => this.#onEvent(event),
     }
     this.#tickLater()
@@ -116,15 +136,30 @@ export class Relay {
     return this.#access !== undefined
   }
 
+  /** The latest updates that were refused as invalid, from the oldest to the newest. */
+  quarantine(): readonly QuarantinedUpdate[] {
+    return this.#quarantine.list()
+  }
+
   /** Serves a connection, until it ends or the relay closes. Not to be started by the caller. */
   accept(link: Link, request: LinkRequest): void {
     this.#lastConnection += 1
     const id = this.#lastConnection
-    if (this.#access === undefined) return this.#admit(link, request, id, undefined)
+    const { address } = request
+    const counted = address !== undefined && this.#addresses.enter(address)
+    const left = () => {
+      if (counted) this.#addresses.leave(address)
+    }
+    const arrival: Arrival = { ...request, link, id, left }
+    if (address !== undefined && !counted) {
+      const message = 'too many connections from one address'
+      return this.#turnAway(arrival, new StatemeshError('LIMIT_REACHED', message))
+    }
+    if (this.#access === undefined) return this.#admit(arrival, undefined)
     // Until its token has been checked the link is not started: nothing of it is read.
     this.#access.admit(request.token).then(
-      token => this.#admit(link, request, id, token),
-      thrown => this.#turnAway(link, request, id, toStatemeshError(thrown, 'TOKEN_INVALID')),
+      token => this.#admit(arrival, token),
+      thrown => this.#turnAway(arrival, toStatemeshError(thrown, 'TOKEN_INVALID')),
     )
   }
 
@@ -193,45 +228,41 @@ export class Relay {
     })
   }
 
-  #admit(link: Link, request: LinkRequest, id: number, token: AccessToken | undefined): void {
-    if (this.#closing !== undefined) return refuse(link, closeCodes.restart, 'the relay closes')
+  #admit(arrival: Arrival, token: AccessToken | undefined): void {
+    if (this.#closing !== undefined) return refuse(arrival, closeCodes.restart, 'the relay closes')
     try {
-      const connection = this.#connect(link, request, id, token)
+      const connection = this.#connect(arrival, token)
       this.#connections.add(connection)
     } catch (thrown) {
       if (!(thrown instanceof StatemeshError)) throw thrown
-      return this.#turnAway(link, request, id, thrown)
+      return this.#turnAway(arrival, thrown)
     }
-    this.#onEvent({ level: 'info', event: 'connected', connection: id, ...origin(request, token) })
+    const connection = arrival.id
+    this.#onEvent({ level: 'info', event: 'connected', connection, ...origin(arrival, token) })
   }
 
-  #turnAway(link: Link, request: LinkRequest, id: number, error: StatemeshError): void {
+  #turnAway(arrival: Arrival, error: StatemeshError): void {
     const { code, message } = error
-    const from = origin(request)
-    this.#onEvent({ level: 'warn', event: 'rejected', connection: id, ...from, code, message })
+    const connection = arrival.id
+    const from = origin(arrival)
+    this.#onEvent({ level: 'warn', event: 'rejected', connection, ...from, code, message })
     // Dialling again with the same token cannot help, unlike where it ends on a link.
     const closeCode = code === 'TOKEN_EXPIRED' ? closeCodes.tokenInvalid : closeCodeOf(error)
-    const reason = `${code}: ${message}`
-    const isStock = request.subprotocol !== subprotocol
-    const last = isStock && encodeYWebsocketMessage({ type: 'permission-denied', reason })
-    refuse(link, closeCode, reason, last || undefined)
+    refuse(arrival, closeCode, `${code}: ${message}`)
   }
 
-  #connect(
-    link: Link,
-    { path, ...request }: LinkRequest,
-    id: number,
-    token: AccessToken | undefined,
-  ): Connection {
+  #connect(arrival: Arrival, token: AccessToken | undefined): Connection {
+    const { link, id, path } = arrival
     const relay = this.#context
     const onClosed = (code: number) => {
+      arrival.left()
       this.#connections.delete(connection)
       this.#onEvent({ level: 'info', event: 'disconnected', connection: id, code })
       if (this.#connections.size === 0) this.#allGone?.()
     }
     const common = { link, relay, id, token, onClosed }
     const connection: Connection =
-      request.subprotocol === subprotocol
+      arrival.subprotocol === subprotocol
         ? new LinkConnection(common)
         : new StockConnection({ ...common, document: this.#stockDocument(path, token) })
     return connection
@@ -259,6 +290,7 @@ export class Relay {
       channel: this.#freshChannel(),
       storage: this.#storage,
       contentBytesMax: this.limits.roomBytesMax,
+      limits: this.#roomLimits,
       events: {
         loadFailed: error => {
           if (this.#rooms.get(document) === room) this.#forget(room)
@@ -303,7 +335,10 @@ export class Relay {
   #tick(): void {
     const now = this.time.monotonic()
     for (const connection of [...this.#connections]) connection.tick(now)
-    for (const room of this.#rooms.values()) this.#unloadIdle(room, now)
+    for (const room of this.#rooms.values()) {
+      room.expireAwareness(now)
+      this.#unloadIdle(room, now)
+    }
     this.#tickLater()
   }
 
@@ -328,9 +363,12 @@ function origin(
   return { ...(address !== undefined && { address }), ...(token && { subject: token.subject }) }
 }
 
-/** Ends a link that is not served. */
-function refuse(link: Link, code: number, reason: string, message?: Uint8Array): void {
-  link.start({ message: () => undefined, close: () => undefined })
-  if (message !== undefined) link.send(message)
+/** Ends a link that is not served; a stock client is told why in its own words first. */
+function refuse(arrival: Arrival, code: number, reason: string): void {
+  const { link, left } = arrival
+  link.start({ message: () => undefined, close: left })
+  if (arrival.subprotocol !== subprotocol && code !== closeCodes.restart) {
+    link.send(encodeYWebsocketMessage({ type: 'permission-denied', reason }))
+  }
   link.close(code, reason)
 }

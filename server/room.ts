@@ -15,13 +15,16 @@ import { type StatemeshError, toStatemeshError } from '../src/base/error.ts'
 import type { DocumentName } from '../src/model/document-name.ts'
 import type { StateVector } from '../src/model/update-check.ts'
 import { readUpdateStructure, type UpdateStructure } from '../src/model/update-structure.ts'
+import { checkUpdateWriters } from '../src/model/writer-limit.ts'
 import { type AwarenessEntry, encodeAwarenessUpdate } from '../src/protocol/awareness-update.ts'
 import { encodeYWebsocketMessage } from '../src/protocol/y-websocket.ts'
 import type { Storage, StoredDocument } from '../src/storage/storage.ts'
-import { RoomAwareness } from './awareness.ts'
+import { type AwarenessSpeaker, RoomAwareness, type RoomAwarenessLimits } from './awareness.ts'
 import { Broadcast, type CommittedUpdate } from './broadcast.ts'
 import { type Chunk, updateChunk } from './chunk.ts'
+import { DocumentSize } from './document-size.ts'
 import { DocumentState } from './document-state.ts'
+import type { RelayLimits } from './relay-options.ts'
 import { RoomContent } from './room-content.ts'
 import type { RoomMember } from './room-member.ts'
 import { type ReadDocument, readDocument } from './stored-document.ts'
@@ -31,9 +34,29 @@ export interface RoomOptions {
   /** The number of the channel on which all its statemesh readers get its updates. */
   channel: number
   storage: Storage
+  limits: RoomLimits
   /** Updates in memory beyond this many bytes are left to the storage. */
   contentBytesMax: number
   events: RoomEvents
+}
+
+export interface RoomLimits {
+  readonly bytesMax: number
+  readonly writersMax: number
+  readonly awareness: RoomAwarenessLimits
+}
+
+/** The limits of a relay that concern a room. */
+export function roomLimits(limits: Readonly<RelayLimits>): RoomLimits {
+  return {
+    bytesMax: limits.documentBytesMax,
+    writersMax: limits.documentWritersMax,
+    awareness: {
+      clientsMax: limits.awarenessClientsMax,
+      ownedMax: limits.awarenessOwnedMax,
+      idleMilliseconds: limits.awarenessIdleMilliseconds,
+    },
+  }
 }
 
 export interface RoomEvents {
@@ -83,7 +106,9 @@ export class Room {
   #state: RoomState = { kind: 'loading' }
   readonly #members = new Set<RoomMember>()
   readonly #needs = new Map<RoomMember, Need>()
-  readonly #awareness = new RoomAwareness()
+  readonly #awareness: RoomAwareness
+  readonly #size: DocumentSize
+  readonly #writersMax: number
   // Positions count the updates accepted, the number that readers see those committed.
   #acceptedPosition = 0
   #durablePosition = 0
@@ -104,6 +129,9 @@ export class Room {
     this.#storage = options.storage
     this.#contentBytesMax = options.contentBytesMax
     this.#events = options.events
+    this.#awareness = new RoomAwareness(options.limits.awareness)
+    this.#size = new DocumentSize(options.limits.bytesMax)
+    this.#writersMax = options.limits.writersMax
     void this.#read()
   }
 
@@ -147,7 +175,7 @@ export class Room {
    * `durablePosition` must reach before it, and all before it, is durable; `gap` if it builds on
    * something that is not there.
    *
-   * @throws UPDATE_INVALID, and what the member's `admit` throws
+   * @throws UPDATE_INVALID, WRITERS_EXCEEDED, DOCUMENT_TOO_LARGE, and what the member's `admit` throws
    */
   write(member: RoomMember, update: Uint8Array): number | 'gap' {
     const state = this.#state
@@ -156,6 +184,8 @@ export class Room {
     const verdict = state.accepted.check(structure)
     if (verdict === 'gap') return 'gap'
     if (verdict === 'new') {
+      checkUpdateWriters(structure, state.accepted.vector, this.#writersMax)
+      this.#size.check(update.length, () => this.#measure(state))
       member.admit(structure, state.accepted.vector)
       state.accepted.advance(structure)
       // A view would keep the whole message in memory.
@@ -173,8 +203,13 @@ export class Room {
   }
 
   /** Takes in what a member says about itself, and tells the others. */
-  say(member: RoomMember, entries: readonly AwarenessEntry[]): void {
-    this.#sendAwareness(this.#awareness.apply(entries, member), member)
+  say(entries: readonly AwarenessEntry[], by: AwarenessSpeaker): void {
+    this.#sendAwareness(this.#awareness.apply(entries, by), by.member)
+  }
+
+  /** Takes back what members have not said again for too long, as of `now` (monotonic). */
+  expireAwareness(now: number): void {
+    this.#sendAwareness(this.#awareness.expire(now))
   }
 
   /** What is durable, as an encoded state vector. */
@@ -230,6 +265,13 @@ export class Room {
     }
   }
 
+  /** Has the stored document read again, to know its size. */
+  #measure(state: Extract<RoomState, { kind: 'active' }>): void {
+    if (state.content.kind === 'reading') return
+    state.content = { kind: 'reading', meanwhile: [] }
+    void this.#read()
+  }
+
   async #read(): Promise<void> {
     let stored: StoredDocument
     try {
@@ -246,11 +288,13 @@ export class Room {
     if (state.kind === 'closed') return
     if (damage.length > 0) this.#events.damaged(damage)
     if (state.kind === 'loading') {
+      this.#size.measured(chunks)
       const content: Content = { kind: 'present', chunks: new RoomContent(chunks) }
       this.#state = { kind: 'active', accepted: new DocumentState(read), committed: read, content }
     } else {
       assert(state.content.kind === 'reading', 'read what nobody needed')
       const all = [...chunks, ...state.content.meanwhile]
+      this.#size.measured(all)
       state.content = { kind: 'present', chunks: new RoomContent(all) }
     }
     this.#serve()
@@ -268,6 +312,7 @@ export class Room {
   }
 
   #append(writer: RoomMember, update: Uint8Array, structure: UpdateStructure): void {
+    this.#size.add(update.length)
     this.#acceptedPosition += 1
     this.#underWay += 1
     const position = this.#acceptedPosition
@@ -350,7 +395,7 @@ export class Room {
     })
   }
 
-  #sendAwareness(entries: readonly AwarenessEntry[], from: RoomMember): void {
+  #sendAwareness(entries: readonly AwarenessEntry[], from?: RoomMember): void {
     const message = awarenessMessage(entries)
     if (message === undefined) return
     for (const member of this.#members) {

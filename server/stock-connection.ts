@@ -23,6 +23,7 @@ import type { Link } from '../src/transport/transport.ts'
 import { accessDenied } from './access.ts'
 import type { Broadcast } from './broadcast.ts'
 import { closeCodeOf, closeCodes } from './close-codes.ts'
+import { Conduct } from './conduct.ts'
 import { Feed } from './feed.ts'
 import { includesRight } from './grants.ts'
 import { LinkPressure } from './link-pressure.ts'
@@ -56,6 +57,7 @@ export class StockConnection implements Connection, RoomMember {
   readonly #pressure: LinkPressure
   readonly #feed: Feed
   readonly #pass: Pass
+  readonly #conduct: Conduct
   /** What came before the document was loaded; undefined from then on. */
   #early: Uint8Array[] | undefined = []
   #earlyBytes = 0
@@ -77,6 +79,7 @@ export class StockConnection implements Connection, RoomMember {
     this.#onClosed = onClosed
     this.#lastSent = relay.time.monotonic()
     this.#room = relay.room(document)
+    this.#conduct = new Conduct(relay.limits, this.#lastSent)
     const { queueBytesMax, slowReaderMilliseconds } = relay.limits
     this.#pressure = new LinkPressure({
       link,
@@ -126,10 +129,11 @@ export class StockConnection implements Connection, RoomMember {
     this.#pass.recheck()
   }
 
-  admit(_structure: UpdateStructure, _known: StateVector): void {
+  admit(structure: UpdateStructure, known: StateVector): void {
     if (!includesRight(this.#pass.right(this.#room.document), 'write')) {
       throw accessDenied('the token does not allow to write the document')
     }
+    this.#conduct.writers(structure, known)
   }
 
   welcome(stateVector: Uint8Array): void {
@@ -168,6 +172,7 @@ export class StockConnection implements Connection, RoomMember {
   }
 
   #onMessage(message: Uint8Array): void {
+    this.#conduct.arrived(this.#relay.time.monotonic())
     if (this.#early === undefined) return this.#handle(message)
     this.#earlyBytes += message.length
     this.#early.push(message)
@@ -189,6 +194,7 @@ export class StockConnection implements Connection, RoomMember {
   #onDecoded(message: YWebsocketMessage): void {
     switch (message.type) {
       case 'sync-request':
+        this.#conduct.join()
         this.#feed.restart()
         return this.#room.resync(this, readStateVector(message.stateVector))
       case 'sync-answer':
@@ -197,22 +203,50 @@ export class StockConnection implements Connection, RoomMember {
       case 'update':
         return this.#write(message.update, 'update')
       case 'awareness':
-        return this.#room.say(this, decodeAwarenessUpdate(message.payload))
+        this.#conduct.request()
+        return this.#say(message.payload)
       case 'query-awareness':
+        this.#conduct.join()
         return this.#sendAwareness()
       case 'permission-denied':
         return // clients do not send it
     }
   }
 
+  #say(payload: Uint8Array): void {
+    const { awarenessClientsMax, awarenessStateLengthMax } = this.#relay.limits
+    const entries = decodeAwarenessUpdate(payload, {
+      clientsMax: awarenessClientsMax,
+      stateLengthMax: awarenessStateLengthMax,
+    })
+    const { subject } = this.#pass
+    this.#room.say(entries, { member: this, subject, now: this.#relay.time.monotonic() })
+  }
+
   #write(update: Uint8Array, kind: 'answer' | 'update'): void {
-    if (this.#room.write(this, update) !== 'gap') {
+    this.#conduct.update(update.length)
+    if (this.#accept(update) !== 'gap') {
       this.#asks = 0
       return
     }
     if (kind === 'update' || this.#asks < asksMax) return this.#askForState()
     // A client that is itself waiting for something cannot do better; what it has else arrives.
     this.#reject(new StatemeshError('UPDATE_GAP', 'the answer has a gap'))
+  }
+
+  /** @throws as the room does, when what was refused has been kept to be looked at */
+  #accept(update: Uint8Array): number | 'gap' {
+    try {
+      return this.#room.write(this, update)
+    } catch (thrown) {
+      const { code, message: reason } = toStatemeshError(thrown, 'UPDATE_INVALID')
+      if (code === 'UPDATE_INVALID') {
+        const { subject } = this.#pass
+        const { document } = this.#room
+        this.#relay.quarantine({ document, connection: this.#id, subject, code, reason, update })
+      }
+      throw thrown
+    }
   }
 
   #askForState(): void {

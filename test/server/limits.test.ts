@@ -1,0 +1,298 @@
+import { once } from 'node:events'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { WebSocket } from 'ws'
+import * as Y from 'yjs'
+import { networkOf } from '../../server/address-counter.ts'
+import { TokenBucket } from '../../server/token-bucket.ts'
+import { encodeYWebsocketMessage } from '../../src/protocol/y-websocket.ts'
+import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
+import { manualTime } from '../support/manual-time.ts'
+import { waitUntil } from '../support/wait-until.ts'
+import { emptyVector, type FrameClient, frameClient } from './frame-client.ts'
+import { runningRelay } from './running-relay.ts'
+import { stockClient, synced } from './stock-clients.ts'
+import { writer } from './writer.ts'
+
+/** Time that stands still, without the links being taken for dead. */
+const still = { deadMilliseconds: 1e9, pingMilliseconds: 1e9, keepAliveMilliseconds: 1e9 }
+
+const openFrame = (document: string, channel = 1) =>
+  ({ type: 'open', channel, document, generation: 'test', stateVector: emptyVector }) as const
+
+function state(client: FrameClient, update: Uint8Array, channel = 1): void {
+  client.send({ type: 'state', channel, seq: 1, last: true, update })
+}
+
+function update(client: FrameClient, seq: number, bytes: Uint8Array): void {
+  client.send({ type: 'update', channel: 1, seq, update: bytes })
+}
+
+const isDurable = ({ level }: { level: string }) => level === 'durable'
+
+/** An update by a client that has not written before. */
+function firstUpdate(client: number, text = 'x'): Uint8Array {
+  return writer(client).append(text)
+}
+
+describe('too many updates a second', () => {
+  test('are nacked as RATE_LIMITED, and taken after a pause', async () => {
+    const time = manualTime()
+    const { url } = await runningRelay({ time, limits: { ...still, updatesPerSecondMax: 5 } })
+    const client = await frameClient(url)
+    const other = await frameClient(url)
+    const { append } = writer(1)
+    await client.open('doc')
+    await other.open('other')
+    state(client, append('1'))
+    // The burst is two seconds' worth, and the open took one.
+    for (let seq = 2; seq <= 9; seq++) update(client, seq, append(`${seq}`))
+    update(client, 10, append('x'))
+    expect(await client.next('nack')).toMatchObject({
+      seq: 10,
+      code: 'RATE_LIMITED',
+      retryable: true,
+    })
+    state(other, firstUpdate(7))
+    await other.next('ack', isDurable)
+    time.advance(1000)
+    const { doc } = await client.open('doc')
+    expect(doc.getText('text').length).toBe(9)
+  })
+
+  test('close a stock socket with 1013, and what it did not get in comes with the next sync', async () => {
+    const { url, events } = await runningRelay({ limits: { updatesPerSecondMax: 20 } })
+    const client = stockClient(url, 'doc')
+    await synced(client)
+    for (let count = 0; count < 60; count++) client.doc.getText('text').insert(0, 'x')
+    await waitUntil(() => events.some(({ code }) => code === 'RATE_LIMITED'))
+    const { doc } = stockClient(url, 'doc')
+    await waitUntil(() => doc.getText('text').length === 60)
+  })
+})
+
+test('too many bytes a second are nacked as RATE_LIMITED', async () => {
+  const limits = { ...still, bytesPerSecondMax: 1000, messageBytesMax: 2000 }
+  const { url } = await runningRelay({ time: manualTime(), limits })
+  const client = await frameClient(url)
+  await client.open('doc')
+  const { append } = writer(1)
+  state(client, append('x'.repeat(1500)))
+  update(client, 2, append('x'.repeat(1500)))
+  expect(await client.next('nack')).toMatchObject({ seq: 2, code: 'RATE_LIMITED' })
+})
+
+test('too many pings, or joins, close a link with 1013', async () => {
+  const limits = { ...still, updatesPerSecondMax: 50, joinsPerSecondMax: 1, channelsMax: 5 }
+  const { url } = await runningRelay({ time: manualTime(), limits })
+  const [pinging, joining] = [await frameClient(url), await frameClient(url)]
+  for (let nonce = 0; nonce < 200; nonce++) pinging.send({ type: 'ping', nonce })
+  expect(await pinging.closed).toBe(1013)
+  for (let count = 0; count < 10; count++) joining.send(openFrame('doc'))
+  expect(await joining.closed).toBe(1013)
+})
+
+test('too many documents on a link are nacked as LIMIT_REACHED, until one is closed', async () => {
+  const { url } = await runningRelay({ limits: { channelsMax: 2 } })
+  const client = await frameClient(url)
+  await client.open('a', 1)
+  await client.open('b', 2)
+  client.send(openFrame('c', 3))
+  expect(await client.next('nack')).toMatchObject({
+    channel: 3,
+    code: 'LIMIT_REACHED',
+    retryable: true,
+  })
+  client.send({ type: 'close', channel: 1 })
+  await client.open('c', 4)
+})
+
+describe('too many connections from one address', () => {
+  test('are closed with 1013, until one has ended', async () => {
+    const { url, relay } = await runningRelay({ limits: { connectionsPerAddressMax: 2 } })
+    const first = await frameClient(url)
+    await frameClient(url)
+    const socket = new WebSocket(`${url}/doc`)
+    onTestFinished(() => socket.terminate())
+    expect((await once(socket, 'close'))[0]).toBe(1013)
+    first.webSocket.close()
+    await waitUntil(() => relay.health().connections === 1)
+    await frameClient(url)
+  })
+
+  test('are counted by network', () => {
+    expect(networkOf('10.0.0.1')).toBe('10.0.0.1')
+    expect(networkOf('::ffff:10.0.0.1')).toBe('10.0.0.1')
+    expect(networkOf('2001:db8:0:7:1:2:3:4')).toBe('2001:db8:0:7::/64')
+    expect(networkOf('2001:DB8::7:0:0:0:1')).toBe('2001:db8:0:7::/64')
+    expect(networkOf('2001:0db8:0000:0007::1')).toBe('2001:db8:0:7::/64')
+    expect(networkOf('fe80::1%eth0')).toBe('fe80:0:0:0::/64')
+    expect(networkOf('::1')).toBe('0:0:0:0::/64')
+  })
+})
+
+describe('new clients in documents', () => {
+  test('are nacked when one connection brings too many', async () => {
+    const time = manualTime()
+    const limits = { ...still, newWritersMax: 3, newWritersPerSecondMax: 1 }
+    const { url } = await runningRelay({ time, limits })
+    const client = await frameClient(url)
+    await client.open('doc')
+    state(client, firstUpdate(1))
+    for (let seq = 2; seq <= 4; seq++) update(client, seq, firstUpdate(seq))
+    expect(await client.next('nack')).toMatchObject({ seq: 4, code: 'RATE_LIMITED' })
+    time.advance(1000)
+    await client.open('doc')
+    state(client, firstUpdate(4))
+    await client.next('ack', isDurable)
+  })
+
+  test('are refused for good when the document has as many as it may', async () => {
+    const { url } = await runningRelay({ limits: { documentWritersMax: 2 } })
+    const client = await frameClient(url)
+    await client.open('doc')
+    const known = writer(1)
+    state(client, known.append('a'))
+    update(client, 2, firstUpdate(2))
+    update(client, 3, known.append('b'))
+    update(client, 4, firstUpdate(3))
+    expect(await client.next('nack')).toMatchObject({
+      seq: 4,
+      code: 'WRITERS_EXCEEDED',
+      retryable: false,
+    })
+    const { doc } = await (await frameClient(url)).open('doc')
+    expect(doc.getText('text').length).toBe(3)
+  })
+})
+
+describe('a document that is too large', () => {
+  test('is not written any more, and can be read', async () => {
+    const { url } = await runningRelay({ limits: { documentBytesMax: 1000 } })
+    const { append, doc: ours } = writer(1)
+    const first = append('x'.repeat(950))
+    const client = await frameClient(url)
+    await client.open('doc')
+    state(client, first)
+    await client.next('ack', isDurable)
+    update(client, 2, append('y'.repeat(100)))
+    // The relay looks at what is stored before it says so for good.
+    expect(await client.next('nack')).toMatchObject({ code: 'DOCUMENT_TOO_LARGE', retryable: true })
+    const { doc } = await client.open('doc')
+    expect(doc.getText('text').length).toBe(950)
+    state(client, Y.encodeStateAsUpdate(ours, Y.encodeStateVector(doc)))
+    expect(await client.next('nack', ({ retryable }) => !retryable)).toMatchObject({
+      code: 'DOCUMENT_TOO_LARGE',
+    })
+  })
+
+  test('is written on when a compaction has made room', async () => {
+    const storage = createMemoryStorage()
+    const { url } = await runningRelay({ storage, limits: { documentBytesMax: 2000 } })
+    const doc = new Y.Doc()
+    let change: Uint8Array = emptyVector
+    doc.on('update', bytes => {
+      change = bytes
+    })
+    const client = await frameClient(url)
+    await client.open('doc')
+    let seq = 0
+    const set = (text: string) => {
+      doc.getMap('map').set('key', text)
+      seq += 1
+      if (seq === 1) state(client, change)
+      else update(client, seq, change)
+    }
+    for (let count = 0; count < 6; count++) set('x'.repeat(300))
+    await client.next('ack', ack => isDurable(ack) && ack.seq === 6)
+    const { updates } = await storage.load('doc')
+    await storage.replace('doc', updates.at(-1)?.clock ?? 0, Y.encodeStateAsUpdate(doc))
+    set('y'.repeat(300))
+    expect(await client.next('nack')).toMatchObject({ code: 'DOCUMENT_TOO_LARGE', retryable: true })
+    const opened = await client.open('doc')
+    const missing = Y.encodeStateAsUpdate(doc, Y.encodeStateVector(opened.doc))
+    state(client, missing)
+    await client.next('ack', isDurable)
+  })
+})
+
+describe('awareness', () => {
+  const speaks = (client: number, clock: number, state: string) =>
+    encodeYWebsocketMessage({
+      type: 'awareness',
+      payload: Uint8Array.of(1, client, clock, state.length, ...new TextEncoder().encode(state)),
+    })
+
+  async function speaker(url: string) {
+    const socket = new WebSocket(`${url}/doc`)
+    onTestFinished(() => socket.terminate())
+    await once(socket, 'open')
+    return socket
+  }
+
+  const statesSeenBy = ({ provider, doc }: ReturnType<typeof stockClient>) =>
+    new Map([...provider.awareness.getStates()].filter(([client]) => client !== doc.clientID))
+
+  test('of a client is left alone by others, who cannot remove it either', async () => {
+    const { url } = await runningRelay()
+    const watcher = stockClient(url, 'doc')
+    const [owner, thief] = [await speaker(url), await speaker(url)]
+    owner.send(speaks(5, 1, '{"a":1}'))
+    await waitUntil(() => statesSeenBy(watcher).has(5))
+    thief.send(speaks(5, 9, '{"a":2}'))
+    thief.send(speaks(5, 9, 'null'))
+    thief.send(speaks(6, 1, '{"a":3}'))
+    await waitUntil(() => statesSeenBy(watcher).has(6))
+    expect(statesSeenBy(watcher).get(5)).toEqual({ a: 1 })
+    owner.terminate()
+    await waitUntil(() => !statesSeenBy(watcher).has(5))
+    // An echo of what the owner last said does not bring it back.
+    thief.send(speaks(5, 1, '{"a":1}'))
+    thief.send(speaks(7, 1, '{}'))
+    await waitUntil(() => statesSeenBy(watcher).has(7))
+    expect(statesSeenBy(watcher).has(5)).toBe(false)
+  })
+
+  test('of more clients than one socket may speak for is not passed on', async () => {
+    const { url } = await runningRelay({ limits: { awarenessOwnedMax: 2 } })
+    const watcher = stockClient(url, 'doc')
+    await synced(watcher)
+    const [greedy, other] = [await speaker(url), await speaker(url)]
+    for (let client = 1; client <= 4; client++) greedy.send(speaks(client, 1, '{}'))
+    await waitUntil(() => statesSeenBy(watcher).has(2))
+    other.send(speaks(9, 1, '{}'))
+    await waitUntil(() => statesSeenBy(watcher).has(9))
+    expect([...statesSeenBy(watcher).keys()]).toEqual([1, 2, 9])
+  })
+
+  test('that is too long closes the socket', async () => {
+    const { url } = await runningRelay({ limits: { awarenessStateLengthMax: 20 } })
+    const socket = await speaker(url)
+    socket.send(speaks(1, 1, JSON.stringify({ name: 'x'.repeat(20) })))
+    expect((await once(socket, 'close'))[0]).toBe(4400)
+  })
+
+  test('that is not said again is taken back', async () => {
+    const limits = { awarenessIdleMilliseconds: 50, keepAliveMilliseconds: 100 }
+    const { url } = await runningRelay({ limits })
+    const watcher = stockClient(url, 'doc')
+    const socket = await speaker(url)
+    socket.send(speaks(5, 1, '{}'))
+    await waitUntil(() => statesSeenBy(watcher).has(5))
+    await waitUntil(() => !statesSeenBy(watcher).has(5))
+    expect(socket.readyState).toBe(WebSocket.OPEN)
+  })
+})
+
+describe('a token bucket', () => {
+  test('gives its burst at once, and then what has come in', () => {
+    const bucket = new TokenBucket({ perSecond: 10, burst: 5, now: 0 })
+    for (let count = 0; count < 5; count++) expect(bucket.take(1, 0)).toBe(true)
+    expect(bucket.take(1, 0)).toBe(false)
+    expect(bucket.take(1, 99)).toBe(false)
+    expect(bucket.take(1, 100)).toBe(true)
+    expect(bucket.take(6, 100_000)).toBe(false)
+    expect(bucket.take(5, 100_000)).toBe(true)
+    // A clock that stood still, or went back, gives nothing.
+    expect(bucket.take(1, 99_000)).toBe(false)
+  })
+})
