@@ -1,0 +1,134 @@
+/**
+ * The disk of one machine: what survives its processes. A process writes through `storage`; what a
+ * simulated fsync has not covered when the process dies may be lost, but for a prefix.
+ */
+import { StatemeshError } from '../../src/base/error.ts'
+import { GroupCommit } from '../../src/storage/group-commit.ts'
+import type { Storage, StoredUpdate } from '../../src/storage/storage.ts'
+import { DiskImage, type DiskWrite } from './disk-image.ts'
+import { DiskStorage } from './disk-storage.ts'
+import type { SimulatedProcess } from './process.ts'
+import type { World } from './world.ts'
+
+export interface DiskConditions {
+  /** How long an fsync takes, in milliseconds. */
+  readonly fsync: readonly [number, number]
+}
+
+export class Disk {
+  readonly name: string
+  readonly #world: World
+  readonly #conditions: DiskConditions
+  #image = new DiskImage()
+  #backup: DiskImage | undefined
+  #full = false
+  #slowness = 1
+  /** A disk that says fsync and does none: the canary that the checkers must find. */
+  #lying: DiskWrite[] | undefined
+  /** The group that is being written by the process that has the disk. */
+  #underWay: readonly DiskWrite[] = []
+
+  constructor(world: World, name: string, conditions: DiskConditions) {
+    this.#world = world
+    this.name = name
+    this.#conditions = conditions
+  }
+
+  /** Opens the disk for a process, which must be the only one alive that has it. */
+  storage(process: SimulatedProcess): Storage {
+    const commits = new GroupCommit<DiskWrite, number>({
+      commit: writes => this.#commit(process, writes),
+    })
+    process.onDeath(() => this.#crash())
+    return new DiskStorage({ commits, image: () => this.#image })
+  }
+
+  /** The log of a document as it lies on the disk. */
+  log(document: string): readonly StoredUpdate[] {
+    return this.#image.load(document).updates
+  }
+
+  /** The documents on the disk. */
+  documents(): readonly string[] {
+    return this.#image.documents()
+  }
+
+  /** Whether a group of writes is under way. */
+  get busy(): boolean {
+    return this.#underWay.length > 0
+  }
+
+  /** While it is full every write fails. */
+  setFull(full: boolean): void {
+    this.#full = full
+  }
+
+  /** How many times longer an fsync takes. */
+  setSlowness(factor: number): void {
+    this.#slowness = factor
+  }
+
+  /** From now on nothing is durable before the process ends in peace. */
+  lie(): void {
+    this.#lying ??= []
+  }
+
+  /** Keeps a copy of what is durable now. */
+  backUp(): void {
+    this.#backup = this.#image.copy()
+  }
+
+  /** Puts the copy in the place of what is there; false where none was made. */
+  restore(): boolean {
+    if (this.#backup === undefined) return false
+    this.#image = this.#backup.copy()
+    return true
+  }
+
+  /** Flips a bit in a stored update, if there is one; false if not. */
+  flipBit(): boolean {
+    return this.#image.damage(this.#world.dice)
+  }
+
+  async #commit(
+    process: SimulatedProcess,
+    writes: readonly DiskWrite[],
+  ): Promise<(number | StatemeshError)[]> {
+    this.#underWay = writes
+    await this.#fsync(process)
+    this.#underWay = []
+    if (this.#full) throw new StatemeshError('STORAGE_UNAVAILABLE', 'no space left on the disk')
+    this.#lying?.push(...writes)
+    return writes.map(write => this.#image.apply(write))
+  }
+
+  /** Never over for a process that is dead by then. */
+  #fsync(process: SimulatedProcess): Promise<void> {
+    const [low, high] = this.#conditions.fsync
+    const milliseconds = this.#world.dice.between(low, high) * this.#slowness
+    return new Promise(resolve => {
+      this.#world.after(milliseconds, `fsync ${this.name}`, () => {
+        if (process.alive) resolve()
+      })
+    })
+  }
+
+  #crash(): void {
+    const writes = this.#underWay
+    this.#underWay = []
+    if (this.#lying !== undefined) this.#forgetLies()
+    if (writes.length === 0) return
+    // In order, and each whole or not at all (S2 and S3 of the port).
+    const kept = this.#full ? 0 : this.#world.dice.below(writes.length + 1)
+    for (const write of writes.slice(0, kept)) this.#image.apply(write)
+    const how = kept === 0 ? 'lost' : kept === writes.length ? 'whole' : 'torn'
+    this.#world.marks.hit(`crash with a group of writes ${how}`)
+    this.#world.tell(this.name, `the disk keeps ${kept} of ${writes.length} writes under way`)
+  }
+
+  #forgetLies(): void {
+    const lost = this.#lying?.slice(-this.#world.dice.below(20) - 1) ?? []
+    for (const write of lost.reverse()) this.#image.revert(write)
+    this.#lying = []
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * A world: one clock, one queue of events and one random source own everything that happens, so
+ * that a seed repeats it to the byte.
+ *
+ * - W1. Events happen one after another; before the next one, every promise reaction that the last
+ *   one caused has run.
+ * - W2. Nothing in a world reads another clock or draws from another source.
+ */
+import { assert, present } from '../../src/base/assert.ts'
+import { seededRandom } from '../../src/base/random.ts'
+import { atEndOfTurn } from '../../src/base/time.ts'
+import { Dice } from './dice.ts'
+import { EventQueue } from './event-queue.ts'
+import { Marks } from './marks.ts'
+import { Trace } from './trace.ts'
+
+export interface WorldOptions {
+  seed: number
+  /** Whether to keep the story of the run, line by line. */
+  told?: boolean
+}
+
+/** Between two looks of the event loop at the outside world; a look costs about a microsecond. */
+const eventsPerTurn = 1000
+
+export class World {
+  readonly dice: Dice
+  readonly trace: Trace
+  readonly marks: Marks = new Marks()
+  readonly #queue = new EventQueue()
+  #now = 0
+  #fired = 0
+  #failure: { readonly thrown: unknown } | undefined
+
+  constructor({ seed, told = false }: WorldOptions) {
+    this.dice = new Dice(seededRandom(seed))
+    this.trace = new Trace(told)
+  }
+
+  /** Simulated milliseconds since the world began. */
+  get now(): number {
+    return this.#now
+  }
+
+  /** How many events have happened. */
+  get fired(): number {
+    return this.#fired
+  }
+
+  /** How many events are ahead. */
+  get pending(): number {
+    return this.#queue.size
+  }
+
+  /** Lets something happen in so many milliseconds; the returned function prevents it. */
+  after(milliseconds: number, label: string, fire: () => void): () => void {
+    const event = this.#queue.push(this.#now + Math.max(0, milliseconds), label, fire)
+    return () => this.#queue.cancel(event)
+  }
+
+  /** Resolves in so many milliseconds. */
+  sleep(milliseconds: number, label = 'sleep'): Promise<void> {
+    return new Promise(resolve => this.after(milliseconds, label, resolve))
+  }
+
+  /** Ends the run with a failure, from wherever it was found. */
+  fail(thrown: unknown): void {
+    this.#failure ??= { thrown }
+  }
+
+  tell(who: string, what: string): void {
+    this.trace.tell(this.#now, who, what)
+  }
+
+  /**
+   * Lets events happen until `isOver` holds, the time is past `until`, or nothing is ahead.
+   *
+   * @throws what an event threw, or `fail` was told
+   */
+  async run(isOver: () => boolean, until: number = Number.POSITIVE_INFINITY): Promise<void> {
+    await promisesSettled()
+    for (let events = 1; ; events++) {
+      if (this.#failure !== undefined) throw this.#failure.thrown
+      if (isOver()) return
+      const due = this.#queue.nextDue()
+      if (due === undefined || due > until) return this.#waitUntil(until)
+      this.#fireNext()
+      await promisesSettled()
+      if (events % eventsPerTurn === 0) await new Promise<void>(resolve => atEndOfTurn(resolve))
+    }
+  }
+
+  /**
+   * Runs the world until a promise of somebody in it settles.
+   *
+   * @throws what the promise rejects with, and what `run` throws; fails when nothing more happens
+   */
+  async settle<Result>(promise: Promise<Result>): Promise<Result> {
+    let over = false
+    const watched = promise.finally(() => {
+      over = true
+    })
+    watched.catch(() => undefined) // it is awaited below; until then it is not unhandled
+    await this.run(() => over)
+    assert(over, 'nothing more happens in this world, and a promise is still open')
+    return watched
+  }
+
+  /** Nothing happens until then; without an end, nothing happens at all any more. */
+  #waitUntil(until: number): void {
+    if (Number.isFinite(until)) this.#now = Math.max(this.#now, until)
+  }
+
+  #fireNext(): void {
+    const event = present(this.#queue.shift(), 'an event is ahead')
+    this.#now = Math.max(this.#now, event.due)
+    this.#fired += 1
+    this.trace.add(this.#now, event.label)
+    event.fire()
+  }
+}
+
+/**
+ * Resolves when no promise reaction is left to run. Node takes the next tick after the queue of
+ * microtasks has run dry, when it is asked for from within one; an immediate would do the same at
+ * ten times the cost.
+ */
+function promisesSettled(): Promise<void> {
+  return new Promise(resolve => queueMicrotask(() => process.nextTick(resolve)))
+}
