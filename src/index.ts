@@ -3,6 +3,7 @@ export { type ErrorCode, errorCodes, StatemeshError } from './base/error.ts'
 export { type RandomSource, seededRandom, systemRandom } from './base/random.ts'
 export { type CancelTimer, systemTime, type TimeSource } from './base/time.ts'
 export { type HybridTimestamp, timestampMilliseconds } from './clock/hybrid-clock.ts'
+export type { BudgetRules } from './model/budget-rules.ts'
 export {
   type DocumentName,
   documentName,
@@ -31,6 +32,14 @@ export {
   type ScopeLevel,
 } from './model/scope.ts'
 export { documentWritersMax } from './model/writer-limit.ts'
+export type {
+  BudgetLedger,
+  BudgetPartition,
+  DebitOptions,
+  GrantOptions,
+  Share,
+} from './partition/budget/budget-partition.ts'
+export type { CounterPartition } from './partition/counter-partition.ts'
 export type { CrdtChange, CrdtPartition } from './partition/crdt-partition.ts'
 export {
   type Conflict,

@@ -1,5 +1,6 @@
 /** An agent process of the demo: it lives as long as the coordinator that started it. */
 import { openReplica, type Replica, type StatemeshError } from '../../src/index.ts'
+import { type Council, type CouncilTask, openCouncil } from './council.ts'
 import { readHolding } from './holding.ts'
 import { openIndexer } from './indexer.ts'
 import type { Assignment, FromAgent, ToAgent } from './messages.ts'
@@ -20,6 +21,7 @@ const mayGoOn = (): Promise<void> =>
     goOn = resolve
   })
 
+let council: Promise<Council> | undefined
 let open: { replica: Replica; assignment: Assignment } | undefined
 
 async function work(assignment: Assignment): Promise<void> {
@@ -34,6 +36,12 @@ async function work(assignment: Assignment): Promise<void> {
   tell({ kind: 'started', done: indexer.done })
   await indexer.work()
   tell({ kind: 'finished' })
+}
+
+async function decide(task: CouncilTask): Promise<void> {
+  if (open === undefined) throw new Error('told to decide before it had an assignment')
+  council ??= openCouncil(open.replica)
+  tell({ kind: 'task-done', task, report: await (await council).run(task) })
 }
 
 async function read(): Promise<void> {
@@ -51,6 +59,8 @@ async function handle(message: ToAgent): Promise<void> {
       return work(message.assignment)
     case 'go':
       return goOn()
+    case 'task':
+      return decide(message.task)
     case 'read':
       return read()
   }

@@ -1,4 +1,6 @@
 /** Judges a run: everything that had to be true, whether it was, and what was found instead. */
+import { tokensMinted } from './council.ts'
+import type { CouncilOutcome } from './council-play.ts'
 import type { Resumption } from './member.ts'
 import type { Holding } from './messages.ts'
 import type { AgentResult, Check, DemoResult } from './result.ts'
@@ -10,6 +12,7 @@ export interface Outcome {
   readonly sections: readonly Section[]
   /** What the relay has on its disk. */
   readonly relay: Holding
+  readonly council: CouncilOutcome
   /** The index that one process worked out from the text. */
   readonly expected: TextIndex
   readonly uncleanExits: readonly string[]
@@ -55,6 +58,8 @@ export function checkOutcome(fleet: FleetReport, outcome: Outcome): Omit<DemoRes
     checkResumed(members),
     checkDocuments(documents),
     checkIndex(holders, outcome.expected),
+    checkConflict(outcome.council),
+    checkBudget(outcome.council),
     checkQuiet(members, outcome.uncleanExits),
   ]
   const sum = (count: (agent: AgentResult) => number) =>
@@ -154,6 +159,39 @@ function checkIndex(holders: readonly Holder[], expected: TextIndex): Check {
   })
   const detail = 'the shared index is what one process works out from the text alone'
   return check('index correct', differences, detail)
+}
+
+function checkConflict({ disputes, found, settled, reports }: CouncilOutcome): Check {
+  const rivals = Object.keys(disputes).sort()
+  const listed = found.conflicts.map(siblings => siblings.map(({ actor }) => actor).sort())
+  const problems: string[] = []
+  if (JSON.stringify(listed) !== JSON.stringify([rivals])) {
+    problems.push(`the conflicts that were listed are of ${JSON.stringify(listed)}`)
+  }
+  for (const [name, { verdict, conflicts }] of Object.entries(reports)) {
+    if (conflicts.length > 0) problems.push(`${name} still sees a conflict`)
+    if (verdict !== settled.verdict) problems.push(`${name} takes "${verdict}" for the verdict`)
+  }
+  const detail =
+    `${rivals.join(' and ')}, cut off, decided differently; it was listed, resolved, ` +
+    `and all agree on "${settled.verdict}"`
+  return check('conflicts are found', problems, detail)
+}
+
+function checkBudget({ disputes, spent, reports }: CouncilOutcome): Check {
+  const refused = Object.values(disputes).reduce((sum, report) => sum + report.refused, 0)
+  const problems: string[] = []
+  if (spent > tokensMinted) problems.push(`${spent} of ${tokensMinted} tokens were spent`)
+  if (refused === 0) problems.push('nobody was refused a token, so the budget was not tried')
+  for (const [name, { balance }] of Object.entries(reports)) {
+    if (balance === tokensMinted - spent) continue
+    problems.push(`${name} sees ${balance} tokens left of ${tokensMinted}, with ${spent} spent`)
+  }
+  const both = Object.entries(disputes).map(([name, report]) => `${name} ${report.spent}`)
+  const detail =
+    `of ${tokensMinted} tokens ${spent} were spent; cut off, ${both.join(' and ')}, ` +
+    `and ${refused} were refused them`
+  return check('the budget holds', problems, detail)
 }
 
 function checkQuiet(members: readonly MemberReport[], uncleanExits: readonly string[]): Check {

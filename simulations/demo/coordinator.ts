@@ -5,6 +5,7 @@
 import { systemTime } from '../../src/index.ts'
 import { checkOutcome, type Outcome } from './checks.ts'
 import { describeExit } from './child.ts'
+import { playCouncil } from './council-play.ts'
 import { playFaults } from './faults.ts'
 import { type Fleet, prepareFleet } from './fleet.ts'
 import type { DemoResult } from './result.ts'
@@ -60,6 +61,7 @@ async function play(fleet: Fleet, sections: readonly Section[]): Promise<Outcome
   const { members, relay: relayProcess, watch } = fleet
   await watch.settles('the relay to listen', fleet.start())
   await Promise.all([playFaults(fleet), fleet.allFinish()])
+  const council = await playCouncil(fleet)
   const exits = await Promise.all(
     members.map(member => watch.settles(`${member.name} to read its replica`, member.read())),
   )
@@ -69,6 +71,7 @@ async function play(fleet: Fleet, sections: readonly Section[]): Promise<Outcome
   return {
     sections,
     relay,
+    council,
     expected: buildIndex(sections),
     uncleanExits: exits.filter(({ code }) => code !== 0).map(describeExit),
   }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import * as Y from 'yjs'
 import { openLevelStorage, openReplica } from '../../src/index.ts'
+import { openCouncil } from './council.ts'
 import type { Holding } from './messages.ts'
 import { openShelves, readShelves, type Shelves } from './shared-index.ts'
 
@@ -29,6 +30,7 @@ export async function readHolding(options: HoldingOptions): Promise<Holding> {
   })
   try {
     const shelves = await openShelves(replica, options)
+    await openCouncil(replica)
     if (relay !== undefined) await replica.synced()
     const shared = readShelves(shelves)
     await replica.close()

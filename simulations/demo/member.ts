@@ -3,6 +3,7 @@ import { fork } from 'node:child_process'
 import { join } from 'node:path'
 import { systemTime } from '../../src/index.ts'
 import { Child, describeExit, type Exit } from './child.ts'
+import type { CouncilReport, CouncilTask } from './council.ts'
 import type { Assignment, FromAgent, Holding, ToAgent } from './messages.ts'
 import type { RelayProxy } from './proxy.ts'
 import { items } from './shared-index.ts'
@@ -55,6 +56,7 @@ export class Member {
   #cleared = false
   #resumption: Resumption | undefined
   #holding: Holding | undefined
+  readonly #asked = new Map<CouncilTask, (report: CouncilReport) => void>()
 
   constructor(options: MemberOptions) {
     this.#options = options
@@ -130,6 +132,16 @@ export class Member {
     await this.#child?.end('SIGKILL')
   }
 
+  /** Lets it do one task of the council; resolves with what it says then. */
+  ask(task: CouncilTask): Promise<CouncilReport> {
+    const child = this.#child
+    if (child === undefined) throw new Error(`${this.name} is not running`)
+    return new Promise(resolve => {
+      this.#asked.set(task, resolve)
+      this.#say(child, { kind: 'task', task })
+    })
+  }
+
   /** Lets it open its replica afresh and say what that holds; resolves when it has ended by itself. */
   async read(): Promise<Exit> {
     const child = this.#child
@@ -173,6 +185,9 @@ export class Member {
         break
       case 'finished':
         this.#state = 'finished'
+        break
+      case 'task-done':
+        this.#asked.get(message.task)?.(message.report)
         break
       case 'holds':
         this.#holding = message.holding

@@ -1,5 +1,6 @@
 /** What the coordinator and an agent process say to each other, as JSON over the IPC channel. */
 
+import type { CouncilReport, CouncilTask } from './council.ts'
 import type { SharedIndex } from './shared-index.ts'
 import type { Section } from './text-section.ts'
 
@@ -22,6 +23,8 @@ export type ToAgent =
   | { readonly kind: 'assignment'; readonly assignment: Assignment }
   /** It may go on with the section that it has begun: the coordinator sets the pace. */
   | { readonly kind: 'go' }
+  /** The work is done: one thing more, together with the others. */
+  | { readonly kind: 'task'; readonly task: CouncilTask }
   /** Everybody is done: open the replica afresh, say what it holds, and end. */
   | { readonly kind: 'read' }
 
@@ -39,6 +42,7 @@ export type FromAgent =
   | { readonly kind: 'warning'; readonly message: string }
   /** Its share is done, all sections of the others were seen, and everything is durable. */
   | { readonly kind: 'finished' }
+  | { readonly kind: 'task-done'; readonly task: CouncilTask; readonly report: CouncilReport }
   | { readonly kind: 'holds'; readonly holding: Holding }
   | { readonly kind: 'failed'; readonly error: string }
 

@@ -6,6 +6,8 @@ import {
   type MemberReport,
   type Outcome,
 } from '../../simulations/demo/checks.ts'
+import type { CouncilReport } from '../../simulations/demo/council.ts'
+import type { CouncilOutcome } from '../../simulations/demo/council-play.ts'
 import type { Holding } from '../../simulations/demo/messages.ts'
 import { buildIndex } from '../../simulations/demo/text-index.ts'
 import { splitSections } from '../../simulations/demo/text-section.ts'
@@ -33,6 +35,32 @@ function member(changes: Partial<MemberReport> = {}): MemberReport {
   }
 }
 
+const quiet: CouncilReport = {
+  verdict: 'this one',
+  conflicts: [],
+  spent: 0,
+  refused: 0,
+  balance: 20,
+}
+const council: CouncilOutcome = {
+  disputes: {
+    bela: { ...quiet, spent: 25, refused: 35 },
+    dara: { ...quiet, spent: 15, refused: 45 },
+  },
+  spent: 40,
+  found: {
+    ...quiet,
+    conflicts: [
+      [
+        { actor: 'bela', verdict: 'this one' },
+        { actor: 'dara', verdict: 'that one' },
+      ],
+    ],
+  },
+  settled: quiet,
+  reports: { ada: quiet, bela: quiet },
+}
+
 interface Run {
   member?: Partial<MemberReport>
   fleet?: Partial<FleetReport>
@@ -43,7 +71,7 @@ function judge(run: Run = {}) {
   const members = [member(run.member)]
   return checkOutcome(
     { members, relayFaults: [], lostByRelay: [], ...run.fleet },
-    { sections, relay: holding, expected, uncleanExits: [], ...run.outcome },
+    { sections, relay: holding, council, expected, uncleanExits: [], ...run.outcome },
   )
 }
 
@@ -97,5 +125,28 @@ describe('the checks of the demo', () => {
   it('fail when a replica warned, or a process did not end well', () => {
     const run = { member: { warnings: ['CLOCK_DRIFT'] }, outcome: { uncleanExits: ['SIGSEGV'] } }
     expect(failures(run)).toEqual(['ada warned: CLOCK_DRIFT (and 1 more)'])
+  })
+
+  it('fail when the conflict is missed, stays open, or is settled differently', () => {
+    const missed = { ...council, found: quiet }
+    expect(failures({ outcome: { council: missed } })).toEqual([
+      'the conflicts that were listed are of []',
+    ])
+    const open = { ...council, reports: { ada: council.found } }
+    expect(failures({ outcome: { council: open } })).toEqual(['ada still sees a conflict'])
+    const differing = { ...council, reports: { bela: { ...quiet, verdict: 'that one' } } }
+    expect(failures({ outcome: { council: differing } })).toEqual([
+      'bela takes "that one" for the verdict',
+    ])
+  })
+
+  it('fail when more is spent than there was, or nobody was refused', () => {
+    const overspent = { ...council, spent: 61 }
+    const [failure] = failures({ outcome: { council: overspent } })
+    expect(failure).toMatch(/^61 of 60 tokens were spent/)
+    const untried = { ...council, disputes: { bela: quiet, dara: quiet } }
+    expect(failures({ outcome: { council: untried } })).toEqual([
+      'nobody was refused a token, so the budget was not tried',
+    ])
   })
 })
