@@ -49,6 +49,11 @@ export interface ReplicaOptions {
   idleMilliseconds?: number
   /** How far ahead of ours a foreign clock may be and still be followed; 60,000 unless given. */
   driftMillisecondsMax?: number
+  /**
+   * Whether policy functions are tried on every order of the siblings, and reported as
+   * `POLICY_FAILED` where the answer depends on it; for development and tests.
+   */
+  checkPolicies?: boolean
   /** Replaced by simulations and tests. */
   transport?: Transport
   time?: TimeSource
@@ -93,6 +98,7 @@ interface Parts {
   clock: HybridClock
   sync: RelaySync | undefined
   time: TimeSource
+  checkPolicies: boolean
   events: Emitter<ReplicaEvents>
 }
 
@@ -152,6 +158,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       clock,
       sync,
       time,
+      checkPolicies: options.checkPolicies ?? false,
       events,
     }
     return new Replica(parts)
@@ -193,7 +200,7 @@ export class Replica {
     definition: Definition,
     options: { actor?: string } = {},
   ): Promise<PartitionHandle<Definition>> {
-    const { documents, incarnation, sync, clock, time, events } = this.#parts
+    const { documents, incarnation, sync, clock, time, checkPolicies, events } = this.#parts
     this.#assertOpen()
     const actor = options.actor === undefined ? this.#parts.actor : parseActorId(options.actor)
     const { document, release } = await documents.hold(documentName(scope, definition.name))
@@ -204,6 +211,7 @@ export class Replica {
         actor,
         clock,
         time,
+        checkPolicies,
         durable: () => document.durable(),
         flush: deadline => this.#flush('durable', deadline, document.name),
         formerWriters: () => incarnation.formerClientIDs,

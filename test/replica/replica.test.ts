@@ -86,6 +86,25 @@ describe('a replica on its own', () => {
     await expect(replica.flush({ level: 'local' })).rejects.toEqual(error)
   })
 
+  it('tries a policy function on every order of the siblings when told to', async () => {
+    const fleet = await startFleet()
+    const First = definePartition<string>({
+      name: 'first',
+      policy: siblings => siblings[0]?.value,
+    })
+    const [a, b] = [await fleet.open('a', { checkPolicies: true }), await fleet.open('b')]
+    const [ofA, ofB] = [await a.open(room('r1'), First), await b.open(room('r1'), First)]
+    const warned = new Promise<StatemeshError>(resolve => a.on('warning', resolve))
+    a.disconnect()
+    ofA.set('k', 'from a')
+    ofB.set('k', 'from b')
+    await b.flush(seconds)
+    a.connect()
+    await a.synced(seconds)
+    ofA.get('k')
+    expect((await warned).code).toBe('POLICY_FAILED')
+  })
+
   it('reports a failing disk, and saves everything once it is well', async () => {
     const inner = createMemoryStorage()
     const gated = gatedStorage(inner)
