@@ -4,9 +4,9 @@
  */
 import { concatBytes } from '../src/base/bytes.ts'
 import type { StateVector } from '../src/model/update-check.ts'
-import { encodeFrame } from '../src/protocol/frame.ts'
-import { encodeYWebsocketMessage } from '../src/protocol/y-websocket.ts'
-import { MessageBatch } from './message-batch.ts'
+import { encodeFrame, updateFrameBytes, writeUpdateFrame } from '../src/protocol/frame.ts'
+import { updateMessageBytes, writeUpdateMessage } from '../src/protocol/y-websocket.ts'
+import { type BatchItems, encodeBatch, type MessageBatch } from './message-batch.ts'
 
 export interface CommittedUpdate {
   readonly update: Uint8Array
@@ -64,7 +64,7 @@ export class Broadcast {
   batch(channel: number): MessageBatch {
     let batch = this.#batches.get(channel)
     if (batch === undefined) {
-      batch = new MessageBatch(joinFrames(this.frames(channel), messageBytes))
+      batch = encodeBatch(this.#frameItems(channel), messageBytes)
       this.#batches.set(channel, batch)
     }
     return batch
@@ -72,8 +72,15 @@ export class Broadcast {
 
   /** A message of the y-websocket dialect for each. */
   get stockBatch(): MessageBatch {
-    this.#stockBatch ??= new MessageBatch(
-      this.updates.map(({ update }) => encodeYWebsocketMessage({ type: 'update', update })),
+    const { updates } = this
+    this.#stockBatch ??= encodeBatch(
+      {
+        count: updates.length,
+        bytes: index => updateMessageBytes((updates[index] as CommittedUpdate).update.length),
+        write: (index, target, offset) =>
+          writeUpdateMessage(target, offset, (updates[index] as CommittedUpdate).update),
+      },
+      0,
     )
     return this.#stockBatch
   }
@@ -81,6 +88,23 @@ export class Broadcast {
   /** Whether a member wrote any of them. */
   isOf(member: object): boolean {
     return this.#writers.has(member)
+  }
+
+  #frameItems(channel: number): BatchItems {
+    const { firstSeq, updates } = this
+    return {
+      count: updates.length,
+      bytes: index =>
+        updateFrameBytes(
+          channel,
+          firstSeq + index,
+          (updates[index] as CommittedUpdate).update.length,
+        ),
+      write: (index, target, offset) => {
+        const { update } = updates[index] as CommittedUpdate
+        return writeUpdateFrame(target, offset, { channel, seq: firstSeq + index, update })
+      },
+    }
   }
 }
 

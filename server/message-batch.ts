@@ -12,18 +12,89 @@ export interface BatchLink extends Link {
 }
 
 export class MessageBatch {
-  readonly messages: readonly Uint8Array[]
-  #frames: Uint8Array | undefined
-
-  constructor(messages: readonly Uint8Array[]) {
-    this.messages = messages
-  }
-
   /** The messages as binary WebSocket frames (RFC 6455, section 5.2), as a server sends them. */
-  get frames(): Uint8Array {
-    this.#frames ??= frameAll(this.messages)
-    return this.#frames
+  readonly frames: Uint8Array
+  readonly #lengths: readonly number[]
+  #messages: readonly Uint8Array[] | undefined
+
+  /** Not for users: `encodeBatch` makes them. */
+  constructor(frames: Uint8Array, lengths: readonly number[]) {
+    this.frames = frames
+    this.#lengths = lengths
   }
+
+  /** For links that frame messages themselves; views into `frames`. */
+  get messages(): readonly Uint8Array[] {
+    this.#messages ??= this.#views()
+    return this.#messages
+  }
+
+  #views(): Uint8Array[] {
+    let offset = 0
+    return this.#lengths.map(length => {
+      const start = offset + headerBytes(length)
+      offset = start + length
+      return this.frames.subarray(start, offset)
+    })
+  }
+}
+
+/** What goes into a batch: things that know their length and can write themselves. */
+export interface BatchItems {
+  readonly count: number
+  bytes(index: number): number
+  /** Writes an item into `target` at `offset`; answers the offset behind it. */
+  write(index: number, target: Uint8Array, offset: number): number
+}
+
+/**
+ * Encodes all items into one buffer. They go together in messages of `messageBytesMax` bytes at
+ * most, where no item alone is longer; with 0 each is a message of its own.
+ */
+export function encodeBatch(items: BatchItems, messageBytesMax: number): MessageBatch {
+  const { lengths, counts } = packed(items, messageBytesMax)
+  let size = 0
+  for (const length of lengths) size += headerBytes(length) + length
+  const frames = new Uint8Array(size)
+  const view = new DataView(frames.buffer)
+  let offset = 0
+  let item = 0
+  for (const [message, length] of lengths.entries()) {
+    writeHeader(view, offset, length)
+    offset += headerBytes(length)
+    for (let left = counts[message] as number; left > 0; left--) {
+      offset = items.write(item, frames, offset)
+      item += 1
+    }
+  }
+  return new MessageBatch(frames, lengths)
+}
+
+/** How long each message will be, and how many items go into it. */
+function packed(
+  items: BatchItems,
+  messageBytesMax: number,
+): { lengths: number[]; counts: number[] } {
+  const lengths: number[] = []
+  const counts: number[] = []
+  let length = 0
+  let count = 0
+  for (let index = 0; index < items.count; index++) {
+    const bytes = items.bytes(index)
+    if (count > 0 && length + bytes > messageBytesMax) {
+      lengths.push(length)
+      counts.push(count)
+      length = 0
+      count = 0
+    }
+    length += bytes
+    count += 1
+  }
+  if (count > 0) {
+    lengths.push(length)
+    counts.push(count)
+  }
+  return { lengths, counts }
 }
 
 /** Sends a batch over any link. */
@@ -37,20 +108,6 @@ const finalBinary = 0x82
 /** From here on the length takes two bytes more, and from there on eight. */
 const mediumLength = 126
 const longLength = 65_536
-
-function frameAll(messages: readonly Uint8Array[]): Uint8Array {
-  const bytes = messages.reduce((sum, { length }) => sum + headerBytes(length) + length, 0)
-  const frames = new Uint8Array(bytes)
-  const view = new DataView(frames.buffer)
-  let offset = 0
-  for (const message of messages) {
-    writeHeader(view, offset, message.length)
-    offset += headerBytes(message.length)
-    frames.set(message, offset)
-    offset += message.length
-  }
-  return frames
-}
 
 function headerBytes(length: number): number {
   if (length < mediumLength) return 2

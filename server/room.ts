@@ -24,6 +24,7 @@ import { Broadcast, type CommittedUpdate } from './broadcast.ts'
 import { type Chunk, updateChunk } from './chunk.ts'
 import { DocumentSize } from './document-size.ts'
 import { DocumentState } from './document-state.ts'
+import { pooledCopy } from './pooled-copy.ts'
 import type { RelayLimits } from './relay-options.ts'
 import { RoomContent } from './room-content.ts'
 import type { RoomMember } from './room-member.ts'
@@ -189,7 +190,7 @@ export class Room {
       member.admit(structure, state.accepted.vector)
       state.accepted.advance(structure)
       // A view would keep the whole message in memory.
-      this.#append(member, update.slice(0, structure.endOffset), structure)
+      this.#append(member, pooledCopy(update, structure.endOffset), structure)
     }
     return this.follow(member)
   }

@@ -4,6 +4,7 @@
  */
 import * as encoding from 'lib0/encoding'
 import { frameInvalid, Reader } from './reader.ts'
+import { varUintBytes, writeVarUint } from './var-uint.ts'
 
 /** The WebSocket subprotocol that selects this dialect. */
 export const subprotocol = 'statemesh.v1'
@@ -218,16 +219,38 @@ export function encodeFrame(frame: Frame): Uint8Array {
   return withLength(encoding.toUint8Array(body))
 }
 
+/** The length of an `update` frame, before it is written. */
+export function updateFrameBytes(channel: number, seq: number, updateBytes: number): number {
+  const body = updateBodyBytes(channel, seq, updateBytes)
+  return varUintBytes(body) + body
+}
+
+/**
+ * Writes an `update` frame into a buffer that has room for it; answers the offset behind it. What
+ * `encodeFrame` makes, for those who write thousands into one buffer.
+ */
+export function writeUpdateFrame(
+  target: Uint8Array,
+  offset: number,
+  { channel, seq, update }: Omit<FrameOf<'update'>, 'type'>,
+): number {
+  let at = writeVarUint(target, offset, updateBodyBytes(channel, seq, update.length))
+  target[at] = codecs.update.tag
+  at = writeVarUint(target, at + 1, channel)
+  at = writeVarUint(target, at, seq)
+  target.set(update, at)
+  return at + update.length
+}
+
+function updateBodyBytes(channel: number, seq: number, updateBytes: number): number {
+  return 1 + varUintBytes(channel) + varUintBytes(seq) + updateBytes
+}
+
 // By hand: a second encoder would cost more than the first.
 function withLength(body: Uint8Array): Uint8Array {
-  let lengthBytes = 1
-  for (let rest = body.length >>> 7; rest > 0; rest >>>= 7) lengthBytes += 1
+  const lengthBytes = varUintBytes(body.length)
   const framed = new Uint8Array(lengthBytes + body.length)
-  let rest = body.length
-  for (let index = 0; index < lengthBytes; index++) {
-    framed[index] = index === lengthBytes - 1 ? rest : (rest & 0x7f) | 0x80
-    rest >>>= 7
-  }
+  writeVarUint(framed, 0, body.length)
   framed.set(body, lengthBytes)
   return framed
 }

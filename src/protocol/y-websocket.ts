@@ -5,6 +5,7 @@
 import * as encoding from 'lib0/encoding'
 import { unreachable } from '../base/assert.ts'
 import { frameInvalid, Reader } from './reader.ts'
+import { varUintBytes, writeVarUint } from './var-uint.ts'
 
 export type YWebsocketMessage =
   /** Asks for everything that an encoded state vector lacks. */
@@ -58,6 +59,23 @@ function encodeSync(step: number, bytes: Uint8Array): Uint8Array {
     encoding.writeVarUint(encoder, step)
     encoding.writeVarUint8Array(encoder, bytes)
   })
+}
+
+/** The length of an `update` message, before it is written. */
+export function updateMessageBytes(updateBytes: number): number {
+  return 2 + varUintBytes(updateBytes) + updateBytes
+}
+
+/**
+ * Writes an `update` message into a buffer that has room for it; answers the offset behind it. What
+ * `encodeYWebsocketMessage` makes, for those who write thousands into one buffer.
+ */
+export function writeUpdateMessage(target: Uint8Array, offset: number, update: Uint8Array): number {
+  target[offset] = messageType.sync
+  target[offset + 1] = syncStep.update
+  const at = writeVarUint(target, offset + 2, update.length)
+  target.set(update, at)
+  return at + update.length
 }
 
 /**

@@ -13,6 +13,7 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import { concatBytes } from '../base/bytes.ts'
+import type { ByteSlab } from './byte-slab.ts'
 
 /** Keys from `gte` up to, and not including, `lt`. */
 export interface KeyRange {
@@ -44,8 +45,10 @@ export function updateKeyPrefix(document: string): Uint8Array {
   return concatBytes([encodeStrings(['v1', document, 'update']), Uint8Array.of(numberPart)])
 }
 
-export function updateKey(prefix: Uint8Array, clock: number): Uint8Array {
-  const key = new Uint8Array(prefix.length + clockBytes)
+/** The key of an update; `slab` gives it room where there are many. */
+export function updateKey(prefix: Uint8Array, clock: number, slab?: ByteSlab): Uint8Array {
+  const length = prefix.length + clockBytes
+  const key = slab?.take(length) ?? new Uint8Array(length)
   key.set(prefix)
   key[prefix.length] = clock >>> 24
   key[prefix.length + 1] = clock >>> 16

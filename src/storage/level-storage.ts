@@ -9,6 +9,7 @@
 import * as encoding from 'lib0/encoding'
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
 import { readUpdateStructure } from '../model/update-structure.ts'
+import { ByteSlab } from './byte-slab.ts'
 import { crc32c } from './crc32c.ts'
 import { GroupCommit, type WriteOutcome } from './group-commit.ts'
 import { type ByteLevel, createByteLevel, LevelDatabase, type Operation } from './level-database.ts'
@@ -185,10 +186,11 @@ class LevelStorage implements Storage {
     const logEnds = await this.#logEndsFor(writes)
     const operations: Operation[] = []
     const outcomes: WriteOutcome<number>[] = []
+    const slab = new ByteSlab()
     for (const write of writes) {
       switch (write.type) {
         case 'append':
-          outcomes.push(prepareAppend(write.document, write.update, logEnds, operations))
+          outcomes.push(prepareAppend(write, logEnds, operations, slab))
           break
         case 'record':
           operations.push(putRecord(write.key, write.value))
@@ -263,10 +265,10 @@ const unread = new StatemeshError('STORAGE_UNAVAILABLE', 'the end of the log has
 const unknownStateVector = [clockEnd, Uint8Array.of(0)] as const
 
 function prepareAppend(
-  document: string,
-  update: Uint8Array,
+  { document, update }: { readonly document: string; readonly update: Uint8Array },
   logEnds: ReadonlyMap<string, WriteOutcome<LogEnd>>,
   operations: Operation[],
+  slab: ByteSlab,
 ): WriteOutcome<number> {
   const logEnd = logEnds.get(document) ?? unread
   if (logEnd instanceof StatemeshError) return logEnd
@@ -274,7 +276,7 @@ function prepareAppend(
     return new StatemeshError('STORAGE_UNAVAILABLE', `${document} has used up its clocks`)
   }
   logEnd.lastClock += 1
-  operations.push(putUpdate(updateKey(logEnd.keyPrefix, logEnd.lastClock), update))
+  operations.push(putUpdate(updateKey(logEnd.keyPrefix, logEnd.lastClock, slab), update, slab))
   if (!logEnd.listed) {
     operations.push(putStateVector(document, ...unknownStateVector))
     logEnd.listed = true
@@ -294,8 +296,8 @@ async function prepareChange(
   }
 }
 
-function putUpdate(key: Uint8Array, update: Uint8Array): Operation {
-  return { type: 'put', key, value: sealUpdate(update, crc32c(key)) }
+function putUpdate(key: Uint8Array, update: Uint8Array, slab?: ByteSlab): Operation {
+  return { type: 'put', key, value: sealUpdate(update, crc32c(key), slab) }
 }
 
 function putRecord(key: string, value: Uint8Array | undefined): Operation {

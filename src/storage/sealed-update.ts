@@ -9,14 +9,19 @@
  */
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
 import { readUpdateStructure } from '../model/update-structure.ts'
+import type { ByteSlab } from './byte-slab.ts'
 import { crc32c } from './crc32c.ts'
 
 const mark = 0xd5
 const sealBytes = 5
 
-/** @param keySum the CRC-32C of the value's key */
-export function sealUpdate(update: Uint8Array, keySum: number): Uint8Array {
-  const sealed = new Uint8Array(update.length + sealBytes)
+/**
+ * @param keySum the CRC-32C of the value's key
+ * @param slab gives the value room where there are many
+ */
+export function sealUpdate(update: Uint8Array, keySum: number, slab?: ByteSlab): Uint8Array {
+  const length = update.length + sealBytes
+  const sealed = slab?.take(length) ?? new Uint8Array(length)
   sealed.set(update)
   const sum = crc32c(update, keySum)
   const at = update.length

@@ -65,7 +65,8 @@ export class WebSocketLink implements Link {
     this.#side = options.side
     this.#messageBytesMax = options.messageBytesMax ?? Number.POSITIVE_INFINITY
     this.#cork = options.socket && new TurnCork(options.socket)
-    webSocket.binaryType = 'arraybuffer'
+    // `ws` makes a copy of every message for an ArrayBuffer; what it has are views of what was read.
+    webSocket.binaryType = options.side === 'accepted' ? 'nodebuffer' : 'arraybuffer'
     webSocket.addEventListener('message', event => this.#onMessage(event.data))
     webSocket.addEventListener('close', event => this.#onClose(event.code, event.reason))
     webSocket.addEventListener('error', event => this.#onError(event))
@@ -103,16 +104,17 @@ export class WebSocketLink implements Link {
 
   #onMessage(data: unknown): void {
     if (this.#closing) return
-    if (!(data instanceof ArrayBuffer)) {
+    const message = plainBytes(data)
+    if (message === undefined) {
       this.#close(malformedCode, 'a message that is not binary')
-    } else if (data.byteLength > this.#messageBytesMax) {
+    } else if (message.length > this.#messageBytesMax) {
       // This end is a browser's, which cannot send 1009.
       this.#failure = { code: tooLongCode, reason: 'a message that is too long' }
       this.#close(malformedCode, this.#failure.reason)
     } else if (this.#kept === undefined) {
-      this.#handlers?.message(new Uint8Array(data))
+      this.#handlers?.message(message)
     } else {
-      this.#kept.push(new Uint8Array(data))
+      this.#kept.push(message)
     }
   }
 
@@ -148,4 +150,11 @@ export class WebSocketLink implements Link {
     this.#end = undefined
     handlers.close(end.code, end.reason)
   }
+}
+
+/** Binary data as a plain array; a Buffer's `slice`, which users may call, would share memory. */
+function plainBytes(data: unknown): Uint8Array | undefined {
+  if (data instanceof ArrayBuffer) return new Uint8Array(data)
+  if (!(data instanceof Uint8Array)) return undefined
+  return new Uint8Array(data.buffer, data.byteOffset, data.length)
 }

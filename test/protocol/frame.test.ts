@@ -2,7 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { concatBytes } from '../../src/base/bytes.ts'
 import { StatemeshError } from '../../src/base/error.ts'
-import { decodeMessage, encodeFrame, type Frame } from '../../src/protocol/frame.ts'
+import {
+  decodeMessage,
+  encodeFrame,
+  type Frame,
+  updateFrameBytes,
+  writeUpdateFrame,
+} from '../../src/protocol/frame.ts'
 import { goldenFrames } from './golden-frames.ts'
 import { fromHex, toHex, truncations, withinLarger } from './hex.ts'
 
@@ -142,6 +148,21 @@ describe('any frames', () => {
       stateVector: new Uint8Array(),
     }
     expect(decodeMessage(encodeFrame(frame))).toEqual([frame])
+  })
+})
+
+describe('an update frame that is written into a larger buffer', () => {
+  it('has the bytes of any other', () => {
+    const any = fc.tuple(fc.maxSafeNat(), fc.maxSafeNat(), fc.uint8Array({ maxLength: 20_000 }))
+    fc.assert(
+      fc.property(any, ([channel, seq, update]) => {
+        const expected = encodeFrame({ type: 'update', channel, seq, update })
+        expect(updateFrameBytes(channel, seq, update.length)).toBe(expected.length)
+        const buffer = new Uint8Array(expected.length + 5)
+        expect(writeUpdateFrame(buffer, 3, { channel, seq, update })).toBe(expected.length + 3)
+        expect(buffer.subarray(3, -2)).toEqual(expected)
+      }),
+    )
   })
 })
 

@@ -9,6 +9,8 @@ import {
   decodeYWebsocketMessage,
   encodeYWebsocketMessage,
   keepAliveMessage,
+  updateMessageBytes,
+  writeUpdateMessage,
   type YWebsocketMessage,
 } from '../../src/protocol/y-websocket.ts'
 import { fromHex, toHex, truncations, withinLarger } from './hex.ts'
@@ -68,6 +70,20 @@ describe('other messages', () => {
         }
       }),
       { numRuns: 2000 },
+    )
+  })
+})
+
+describe('an update message that is written into a larger buffer', () => {
+  it('has the bytes of any other', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 20_000 }), update => {
+        const expected = encodeYWebsocketMessage({ type: 'update', update })
+        expect(updateMessageBytes(update.length)).toBe(expected.length)
+        const buffer = new Uint8Array(expected.length + 5)
+        expect(writeUpdateMessage(buffer, 3, update)).toBe(expected.length + 3)
+        expect(buffer.subarray(3, -2)).toEqual(expected)
+      }),
     )
   })
 })

@@ -4,11 +4,26 @@ import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { batchLink } from '../../server/batch-link.ts'
-import { type BatchLink, MessageBatch, sendBatch } from '../../server/message-batch.ts'
+import {
+  type BatchLink,
+  encodeBatch,
+  type MessageBatch,
+  sendBatch,
+} from '../../server/message-batch.ts'
 import { createMemoryNetwork } from '../../src/transport/memory-transport.ts'
 import { waitUntil } from '../support/wait-until.ts'
 
 const filled = (length: number, value: number) => new Uint8Array(length).fill(value)
+
+function batchOf(items: readonly Uint8Array[], messageBytesMax: number = 0): MessageBatch {
+  const item = (index: number) => items[index] as Uint8Array
+  const write = (index: number, target: Uint8Array, offset: number) => {
+    target.set(item(index), offset)
+    return offset + item(index).length
+  }
+  const { length: count } = items
+  return encodeBatch({ count, bytes: index => item(index).length, write }, messageBytesMax)
+}
 
 /** Lengths at both sides of where a frame's header grows. */
 const messages = [0, 1, 125, 126, 65_535, 65_536].map((length, index) => filled(length, index))
@@ -40,16 +55,25 @@ async function linked(): Promise<{ link: BatchLink; received: Uint8Array[]; clie
 
 describe('a batch', () => {
   test('is framed as RFC 6455 says, once', () => {
-    const batch = new MessageBatch([Uint8Array.of(7, 8), filled(126, 1)])
+    const batch = batchOf([Uint8Array.of(7, 8), filled(126, 1)])
     expect([...batch.frames.subarray(0, 9)]).toEqual([0x82, 2, 7, 8, 0x82, 126, 0, 126, 1])
     expect(batch.frames).toHaveLength(4 + 4 + 126)
-    expect(batch.frames).toBe(batch.frames)
+  })
+
+  test('joins items up to a length, and leaves a longer one whole', () => {
+    const batch = batchOf(
+      [1, 2, 3, 9, 1].map((length, index) => filled(length, index)),
+      5,
+    )
+    expect(batch.messages.map(({ length }) => length)).toEqual([3, 3, 9, 1])
+    expect(batch.messages[0]).toEqual(Uint8Array.of(0, 1, 1))
+    expect(batchOf([]).frames).toHaveLength(0)
   })
 
   test('arrives in order with what is sent before and after', async () => {
     const { link, received } = await linked()
     link.send(Uint8Array.of(1))
-    sendBatch(link, new MessageBatch(messages))
+    sendBatch(link, batchOf(messages))
     link.send(Uint8Array.of(2))
     await waitUntil(() => received.length === messages.length + 2)
     expect(received).toEqual([Uint8Array.of(1), ...messages, Uint8Array.of(2)])
@@ -57,10 +81,10 @@ describe('a batch', () => {
 
   test('counts as buffered, and is not sent on a link that closes', async () => {
     const { link, received, client } = await linked()
-    sendBatch(link, new MessageBatch([filled(1000, 1)]))
+    sendBatch(link, batchOf([filled(1000, 1)]))
     expect(link.bufferedBytes).toBeGreaterThanOrEqual(1000)
     link.close(1012, 'the relay restarts')
-    sendBatch(link, new MessageBatch([filled(1, 2)]))
+    sendBatch(link, batchOf([filled(1, 2)]))
     await once(client, 'close')
     expect(received).toHaveLength(1)
   })
@@ -68,7 +92,7 @@ describe('a batch', () => {
   test('goes over any other link message by message', async () => {
     const network = createMemoryNetwork()
     const received: Uint8Array[] = []
-    network.listen('memory:batch', link => sendBatch(link, new MessageBatch(messages)))
+    network.listen('memory:batch', link => sendBatch(link, batchOf(messages)))
     const link = await network.dial('memory:batch', {
       messageBytesMax: 2 ** 20,
       timeoutMilliseconds: 1000,

@@ -23,8 +23,8 @@ export class FailingLevel extends Level<Uint8Array, Uint8Array> {
   override batch(): never {
     // The overload for arrays hides the one for chains from a subclass.
     const batch = (super.batch as unknown as () => ChainedBatch).call(this)
-    const write = batch.write.bind(batch)
-    batch.write = async (options = {}) => {
+    const write = batch.write.bind(batch) as (options: object) => Promise<void>
+    batch.write = async (options: object = {}) => {
       this.batches.push(batch.length)
       await this.gate
       if (this.failures > 0) {
