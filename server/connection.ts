@@ -8,11 +8,12 @@ import { type DocumentName, parseDocumentName } from '../src/model/document-name
 import type { StateVector } from '../src/model/update-check.ts'
 import type { UpdateStructure } from '../src/model/update-structure.ts'
 import { decodeMessage, encodeFrame, type Frame, protocolVersion } from '../src/protocol/frame.ts'
+import { closeCodes } from '../src/protocol/link-rules.ts'
 import type { Link } from '../src/transport/transport.ts'
 import { accessDenied } from './access.ts'
 import { type Broadcast, joinFrames, messageBytes } from './broadcast.ts'
 import { Channel, type ChannelLink } from './channel.ts'
-import { closeCodeOf, closeCodes } from './close-codes.ts'
+import { closeCodeOf } from './close-code.ts'
 import { Conduct } from './conduct.ts'
 import { includesRight } from './grants.ts'
 import { LinkPressure } from './link-pressure.ts'
@@ -285,10 +286,7 @@ export class LinkConnection implements Connection, ChannelLink {
   #onHello(frame: FrameOf<'hello'>): void {
     if (this.#hello !== undefined) throw malformed('a second hello')
     if (frame.version !== protocolVersion) {
-      return this.close(
-        closeCodes.versionUnsupported,
-        `version ${frame.version} is not spoken here`,
-      )
+      return this.close(closeCodes.noCommonVersion, `version ${frame.version} is not spoken here`)
     }
     this.#hello = frame
   }

@@ -13,6 +13,7 @@ import type { DocumentName } from '../src/model/document-name.ts'
 import type { StateVector } from '../src/model/update-check.ts'
 import type { UpdateStructure } from '../src/model/update-structure.ts'
 import { decodeAwarenessUpdate } from '../src/protocol/awareness-update.ts'
+import { closeCodes } from '../src/protocol/link-rules.ts'
 import {
   decodeYWebsocketMessage,
   encodeYWebsocketMessage,
@@ -22,7 +23,7 @@ import {
 import type { Link } from '../src/transport/transport.ts'
 import { accessDenied } from './access.ts'
 import type { Broadcast } from './broadcast.ts'
-import { closeCodeOf, closeCodes } from './close-codes.ts'
+import { closeCodeOf } from './close-code.ts'
 import { Conduct } from './conduct.ts'
 import { Feed } from './feed.ts'
 import { includesRight } from './grants.ts'
