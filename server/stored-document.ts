@@ -1,4 +1,5 @@
 /** Reads the stored log of a document as chunks and the state they add up to. */
+import * as Y from 'yjs'
 import { StatemeshError } from '../src/base/error.ts'
 import { readUpdateStructure, type UpdateStructure } from '../src/model/update-structure.ts'
 import type { StoredDocument } from '../src/storage/storage.ts'
@@ -42,13 +43,20 @@ export function readDocument(stored: StoredDocument): ReadDocument {
       damage.push(`update ${clock}: ${thrown.message}`)
     }
   }
-  // A log that was written elsewhere may have its updates in another order.
+  // A log that was written elsewhere may have its updates in another order, and items in them of
+  // which an earlier one had the beginning.
   for (let before = -1; gapped.length > 0 && gapped.length !== before; ) {
     before = gapped.length
     const again = gapped
     gapped = []
-    again.forEach(take)
+    for (const piece of again) take(cutPiece(piece, state))
   }
   if (gapped.length > 0) damage.push(`${gapped.length} updates build on something missing`)
   return { chunks, state, damage }
+}
+
+/** What a piece brings that the state does not have. */
+function cutPiece({ update }: Piece, { vector }: DocumentState): Piece {
+  const rest = Y.diffUpdate(update, Y.encodeStateVector(vector as Map<number, number>))
+  return { update: rest, structure: readUpdateStructure(rest) }
 }
