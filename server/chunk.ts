@@ -31,14 +31,19 @@ export interface Span {
 export const mergedChunks = 100
 
 export function updateChunk(update: Uint8Array, structure: UpdateStructure): Chunk {
+  return { update, level: 0, spans: structureSpans(structure), deletes: structure.deletes.size > 0 }
+}
+
+/** From the first to the last clock of each client. */
+export function structureSpans({ structs }: UpdateStructure): Span[] {
   const spans: Span[] = []
-  for (const [client, runs] of structure.structs) {
+  for (const [client, runs] of structs) {
     const first = runs[0]
     const last = runs.at(-1)
     if (first === undefined || last === undefined) continue
     spans.push({ client, start: first.clock, end: last.clock + last.length })
   }
-  return { update, level: 0, spans, deletes: structure.deletes.size > 0 }
+  return spans
 }
 
 /** Adjacent chunks of one level as one of the next. */

@@ -8,6 +8,7 @@
  * - R2. Deletions do not show in a state vector: those of covered chunks are sent all the same.
  */
 import type { StateVector } from '../src/model/update-check.ts'
+import type { UpdateStructure } from '../src/model/update-structure.ts'
 import {
   type Chunk,
   chunkDeletes,
@@ -17,18 +18,18 @@ import {
   mergedChunks,
   mergeInLevels,
 } from './chunk.ts'
+import { PackedUpdates } from './packed-updates.ts'
 
 /** Merging costs more than it saves where the bytes outweigh the frames around them. */
 const mergeableBytesMax = 256 * 1024
-
-/** What a chunk takes in memory beside its bytes, about. */
-const chunkOverheadBytes = 400
 
 export class RoomContent {
   #chunks: Chunk[]
   /** Whether every run of chunks that can be merged has been. */
   #merged = false
   #looseBytes = 0
+  /** What came since. */
+  #packed: PackedUpdates[] = []
   readonly #deletesOf = new WeakMap<Chunk, Uint8Array>()
 
   constructor(chunks: Chunk[]) {
@@ -40,10 +41,14 @@ export class RoomContent {
     return this.#looseBytes
   }
 
-  add(chunk: Chunk): void {
-    this.#chunks.push(chunk)
-    this.#merged = false
-    this.#looseBytes += chunk.update.length + chunkOverheadBytes
+  /** Takes in a copy of an update. */
+  add(update: Uint8Array, structure: UpdateStructure): void {
+    let last = this.#packed.at(-1)
+    if (last === undefined || !last.fits(update.length)) {
+      last = new PackedUpdates()
+      this.#packed.push(last)
+    }
+    this.#looseBytes += last.add(update, structure)
   }
 
   /** What a reader at `stateVector` lacks, in the order in which it must be sent. */
@@ -71,7 +76,12 @@ export class RoomContent {
   }
 
   #merge(): void {
-    this.#looseBytes = 0
+    if (this.#packed.length > 0) {
+      for (const packed of this.#packed) this.#chunks.push(...packed.chunks())
+      this.#packed = []
+      this.#looseBytes = 0
+      this.#merged = false
+    }
     if (this.#merged) return
     this.#merged = true
     for (let level = 0, before = -1; before !== this.#chunks.length; level++) {

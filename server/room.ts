@@ -336,18 +336,18 @@ export class Room {
     state.committed.advance(write.structure)
     this.#durablePosition = write.position
     this.#seq += 1
-    this.#keep(state, updateChunk(write.update, write.structure))
+    this.#keep(state, write)
     // The commits of one group resolve together: one broadcast for all of them.
     if (this.#turn.length === 0) queueMicrotask(() => this.#endTurn())
     this.#turn.push(write)
     this.#evaluateSettled()
   }
 
-  #keep(state: Extract<RoomState, { kind: 'active' }>, chunk: Chunk): void {
+  #keep(state: Extract<RoomState, { kind: 'active' }>, { update, structure }: Write): void {
     const { content } = state
-    if (content.kind === 'reading') content.meanwhile.push(chunk)
+    if (content.kind === 'reading') content.meanwhile.push(updateChunk(update, structure))
     if (content.kind !== 'present') return
-    content.chunks.add(chunk)
+    content.chunks.add(update, structure)
     if (content.chunks.looseBytes > this.#contentBytesMax) state.content = { kind: 'stored' }
   }
 
