@@ -1,10 +1,10 @@
 /** A bank whose balances are made of events, for the tests of history. */
 import { z } from 'zod'
-import { defineEvents, type EventsDefinition } from '../../src/history/event-definition.ts'
+import { defineEvents, type EventsDefinition } from '../../src/history/events/event-definition.ts'
 import {
   defineProjection,
   type ProjectionDefinition,
-} from '../../src/history/projection-definition.ts'
+} from '../../src/history/events/projection-definition.ts'
 
 type Movement = z.ZodType<{ account: string; amount: number }>
 
