@@ -5,7 +5,9 @@
  * - C1. Nothing happens inside a call of the port: a timer starts the work, one document at a time.
  * - C2. A failed compaction changes nothing, is reported, and is tried again when the log has grown
  *   as much again.
- * - C3. What is appended while a compaction runs stays behind it as it is.
+ * - C3. A log that still grows is left alone for a while: its readers have it in memory, and the disk
+ *   and the processor are busy with what is written to it.
+ * - C4. What is appended while a compaction runs stays behind it as it is.
  */
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
 import type { CancelTimer, TimeSource } from '../base/time.ts'
@@ -74,7 +76,12 @@ interface Tally {
   /** Behind that one. */
   updates: number
   bytes: number
+  /** When something was last appended, on the monotonic clock. */
+  appendedAt: number
 }
+
+/** A log that still grows is compacted when it is this many times as long as need be. */
+const growingFactor = 20
 
 // About 150 bytes each.
 const talliesMax = 10_000
@@ -160,6 +167,7 @@ class Compaction implements CompactingStorage {
     const tally = this.#tallies.get(document) ?? this.#remember(document, 0)
     tally.updates += 1
     tally.bytes += bytes
+    tally.appendedAt = this.#options.time.monotonic()
     this.#evaluate(document, tally)
   }
 
@@ -174,7 +182,7 @@ class Compaction implements CompactingStorage {
 
   /** Begins a tally; a forgotten one begins anew with the document's next load or append. */
   #remember(document: string, firstBytes: number): Tally {
-    const tally = { firstBytes, updates: 0, bytes: 0 }
+    const tally = { firstBytes, updates: 0, bytes: 0, appendedAt: Number.NEGATIVE_INFINITY }
     this.#tallies.set(document, tally)
     if (this.#tallies.size > talliesMax) {
       const [oldest] = this.#tallies.keys()
@@ -183,12 +191,28 @@ class Compaction implements CompactingStorage {
     return tally
   }
 
-  #evaluate(document: string, { firstBytes, updates, bytes }: Tally): void {
-    const long = updates >= this.#updatesMax + firstBytes / 1024
-    const large = bytes >= Math.max(this.#bytesMax, firstBytes)
-    if (!long && !large) return
+  #evaluate(document: string, tally: Tally): void {
+    if (!this.#exceeds(tally, 1)) return
     this.#due.add(document)
     this.#startTimer()
+  }
+
+  /** Whether a log is so many times as long as it may be. */
+  #exceeds({ firstBytes, updates, bytes }: Tally, times: number): boolean {
+    const updatesMax = this.#updatesMax + firstBytes / 1024
+    const bytesMax = Math.max(this.#bytesMax, firstBytes)
+    return updates >= times * updatesMax || bytes >= times * bytesMax
+  }
+
+  /** The first document that is due and does not still grow. */
+  #next(): string | undefined {
+    const quietSince = this.#options.time.monotonic() - this.#pauseMin / 2
+    for (const document of this.#due) {
+      const tally = this.#tallies.get(document)
+      if (tally === undefined || tally.appendedAt <= quietSince) return document
+      if (this.#exceeds(tally, growingFactor)) return document
+    }
+    return undefined
   }
 
   #startTimer(): void {
@@ -197,7 +221,7 @@ class Compaction implements CompactingStorage {
   }
 
   async #runNext(): Promise<void> {
-    const [document] = this.#due
+    const document = this.#next()
     try {
       if (document !== undefined) await this.compact(document)
     } catch (thrown) {

@@ -23,6 +23,8 @@ export function createByteLevel(location: string): ByteLevel {
 
 // Fewer, larger steps through the thread pool than LevelDB's 16 kB.
 const readAheadBytes = 1024 * 1024
+// About a millisecond of work.
+const pageEntries = 500
 
 export class LevelDatabase {
   readonly #level: ByteLevel
@@ -75,9 +77,33 @@ export class LevelDatabase {
 
   /** @throws STORAGE_CORRUPT, STORAGE_UNAVAILABLE */
   async entries(range: KeyRange): Promise<Entry[]> {
-    return this.#read(level =>
-      level.iterator({ ...range, highWaterMarkBytes: readAheadBytes }).all(),
-    )
+    return this.mapEntries(range, entry => entry)
+  }
+
+  /**
+   * What `map` makes of the entries of a range, of one moment. They are read in pages, so that
+   * others get their turn in between.
+   *
+   * @throws STORAGE_CORRUPT, STORAGE_UNAVAILABLE
+   */
+  async mapEntries<Result>(
+    range: KeyRange,
+    map: (entry: Entry) => Result,
+    options: { reverse?: boolean; limit?: number } = {},
+  ): Promise<Result[]> {
+    return this.#read(async level => {
+      const iterator = level.iterator({ ...range, ...options, highWaterMarkBytes: readAheadBytes })
+      try {
+        const results: Result[] = []
+        for (;;) {
+          const page = await iterator.nextv(pageEntries)
+          if (page.length === 0) return results
+          for (const entry of page) results.push(map(entry))
+        }
+      } finally {
+        await iterator.close()
+      }
+    })
   }
 
   /** @throws STORAGE_CORRUPT, STORAGE_UNAVAILABLE */

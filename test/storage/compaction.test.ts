@@ -90,6 +90,28 @@ async function textIn(storage: Storage): Promise<string> {
   return textOf((await storage.load('doc')).updates.map(({ update }) => update))
 }
 
+describe('a log that still grows', () => {
+  it('is left alone until it has been quiet for a while', async () => {
+    const { storage, time, reports, compactNext } = setting()
+    await appendAll(storage, updates.slice(0, 12))
+    time.advance(900)
+    await appendAll(storage, updates.slice(12, 15))
+    time.advance(100)
+    expect(time.pending).toBe(1)
+    expect(reports).toEqual([])
+    await compactNext()
+    expect(reports).toMatchObject([{ before: { updates: 15 }, after: { updates: 1 } }])
+  })
+
+  it('is compacted all the same when it has grown very long', async () => {
+    const { storage, time, compactNext, reports } = setting({ updatesMax: 1 })
+    time.advance(900)
+    await appendAll(storage, updates)
+    await compactNext()
+    expect(reports).toHaveLength(1)
+  })
+})
+
 describe('a log that grows long', () => {
   it('is merged into one update by a timer, not by the append', async () => {
     const { storage, inner, time, reports, compactNext } = setting({ pauseMilliseconds: 70 })
