@@ -3,6 +3,104 @@ export { type ErrorCode, errorCodes, StatemeshError } from './base/error.ts'
 export { type RandomSource, seededRandom, systemRandom } from './base/random.ts'
 export { type CancelTimer, systemTime, type TimeSource } from './base/time.ts'
 export { type HybridTimestamp, timestampMilliseconds } from './clock/hybrid-clock.ts'
+export type { AuditChange, ReplacedEntry } from './history/audit/audit-record.ts'
+export {
+  type AuditOptions,
+  type AuditQuery,
+  type AuditTrail,
+  openAudit,
+} from './history/audit/audit-trail.ts'
+export type { AuditProblem, AuditReport } from './history/audit/audit-verify.ts'
+export type { EventCursor } from './history/events/event-cursor.ts'
+export {
+  type AnyEvent,
+  defineEvents,
+  type EventOf,
+  type EventSchemas,
+  type EventsDefinition,
+} from './history/events/event-definition.ts'
+export {
+  type EventArrival,
+  type EventStart,
+  type EventStore,
+  type EventSubscription,
+  type NewEvent,
+  openEvents,
+  type ReplayOptions,
+} from './history/events/event-store.ts'
+export {
+  openProjection,
+  type Projection,
+  type ProjectionCheck,
+  type ProjectionOptions,
+} from './history/events/projection.ts'
+export {
+  defineProjection,
+  type ProjectionDefinition,
+  type ProjectionRules,
+  type ProjectionView,
+} from './history/events/projection-definition.ts'
+export type { ProjectionProblem } from './history/events/projection-state.ts'
+export { defineHistory, type HistoryDefinition } from './history/history-definition.ts'
+export {
+  type DigestExchange,
+  type DigestOptions,
+  openDigests,
+  type PublishedDigest,
+} from './history/integrity/digest-exchange.ts'
+export {
+  balanceCheck,
+  type Entries,
+  type IntegrityCheck,
+  type IntegrityIssue,
+  orphanCheck,
+  schemaCheck,
+  sequenceCheck,
+  supplyCheck,
+  timestampCheck,
+} from './history/integrity/integrity-check.ts'
+export {
+  type FoundIssue,
+  IntegrityMonitor,
+  type IntegrityOptions,
+  type IntegrityReport,
+} from './history/integrity/integrity-monitor.ts'
+export {
+  type ValidationReport,
+  type Violation,
+  validateEvents,
+  validateRegisters,
+} from './history/integrity/validation.ts'
+export {
+  type MigratedChange,
+  type MigratedPartition,
+  type MigrationReport,
+  openMigrated,
+  type SchemaStatus,
+} from './history/migrations/migrated-partition.ts'
+export {
+  defineMigrations,
+  type MigratedEntry,
+  type MigrationStep,
+  type MigrationsDefinition,
+  storedPartition,
+} from './history/migrations/migration-definition.ts'
+export type { MigratedValue, MigrationFailure } from './history/migrations/migration-run.ts'
+export type { HistoryReplica } from './history/replica-port.ts'
+export {
+  type ConcurrentWrite,
+  type History,
+  type HistoryOptions,
+  type Moment,
+  openHistory,
+  type Rollback,
+  type Undo,
+} from './history/versions/history.ts'
+export type { PastView } from './history/versions/past-view.ts'
+export type { Reversal } from './history/versions/reversal.ts'
+export type { Version } from './history/versions/version-store.ts'
+export type { KeyDifference } from './history/versions/view-diff.ts'
+export { viewBytes, viewDigest } from './history/view-digest.ts'
 export type { BudgetRules } from './model/budget-rules.ts'
 export {
   type DocumentName,
