@@ -23,6 +23,12 @@ import { PackedUpdates } from './packed-updates.ts'
 /** Merging costs more than it saves where the bytes outweigh the frames around them. */
 const mergeableBytesMax = 256 * 1024
 
+/**
+ * The last chunks of each level stay as they are: a reader that is a little behind gets those, where
+ * it would need a part of a merged one, which takes long to cut.
+ */
+const looseChunks = 20
+
 export class RoomContent {
   #chunks: Chunk[]
   /** Whether every run of chunks that can be merged has been. */
@@ -91,14 +97,21 @@ export class RoomContent {
   }
 }
 
-/** Every run of `mergedChunks` small chunks of a level becomes one of the next. */
+/**
+ * Every run of `mergedChunks` small chunks of a level becomes one of the next, as long as enough of
+ * them are left behind it.
+ */
 function mergeRuns(chunks: readonly Chunk[], level: number): Chunk[] {
+  const mergeable = (chunk: Chunk) =>
+    chunk.level === level && chunk.update.length <= mergeableBytesMax
+  let left = chunks.filter(mergeable).length
   const result: Chunk[] = []
   let run: Chunk[] = []
   for (const chunk of chunks) {
-    if (chunk.level === level && chunk.update.length <= mergeableBytesMax) {
+    if (mergeable(chunk)) {
+      left -= 1
       run.push(chunk)
-      if (run.length === mergedChunks) {
+      if (run.length === mergedChunks && left >= looseChunks) {
         result.push(mergeChunks(run))
         run = []
       }

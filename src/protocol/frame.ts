@@ -212,6 +212,14 @@ const codecByTag = new Map<number, FrameCodec<FrameType>>(
 
 /** One frame as it stands in a message: its length, its tag, its fields. */
 export function encodeFrame(frame: Frame): Uint8Array {
+  // The only long ones: an encoder would copy a state of megabytes three times.
+  if (frame.type === 'state') return encodeState(frame)
+  if (frame.type === 'update') {
+    const { channel, seq, update } = frame
+    const encoded = new Uint8Array(updateFrameBytes(channel, seq, update.length))
+    writeUpdateFrame(encoded, 0, frame)
+    return encoded
+  }
   const body = encoding.createEncoder()
   const codec = codecs[frame.type] as FrameCodec<FrameType>
   encoding.writeUint8(body, codec.tag)
@@ -240,6 +248,18 @@ export function writeUpdateFrame(
   at = writeVarUint(target, at, seq)
   target.set(update, at)
   return at + update.length
+}
+
+function encodeState({ channel, seq, last, update }: FrameOf<'state'>): Uint8Array {
+  const bodyBytes = updateBodyBytes(channel, seq, update.length) + 1
+  const encoded = new Uint8Array(varUintBytes(bodyBytes) + bodyBytes)
+  let at = writeVarUint(encoded, 0, bodyBytes)
+  encoded[at] = codecs.state.tag
+  at = writeVarUint(encoded, at + 1, channel)
+  at = writeVarUint(encoded, at, seq)
+  encoded[at] = last ? 1 : 0
+  encoded.set(update, at + 1)
+  return encoded
 }
 
 function updateBodyBytes(channel: number, seq: number, updateBytes: number): number {

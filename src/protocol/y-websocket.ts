@@ -53,12 +53,11 @@ export function encodeYWebsocketMessage(message: YWebsocketMessage): Uint8Array 
   }
 }
 
+/** By hand: an encoder would copy a state of megabytes three times. */
 function encodeSync(step: number, bytes: Uint8Array): Uint8Array {
-  return encoding.encode(encoder => {
-    encoding.writeVarUint(encoder, messageType.sync)
-    encoding.writeVarUint(encoder, step)
-    encoding.writeVarUint8Array(encoder, bytes)
-  })
+  const message = new Uint8Array(updateMessageBytes(bytes.length))
+  writeSync(message, 0, step, bytes)
+  return message
 }
 
 /** The length of an `update` message, before it is written. */
@@ -71,11 +70,15 @@ export function updateMessageBytes(updateBytes: number): number {
  * `encodeYWebsocketMessage` makes, for those who write thousands into one buffer.
  */
 export function writeUpdateMessage(target: Uint8Array, offset: number, update: Uint8Array): number {
+  return writeSync(target, offset, syncStep.update, update)
+}
+
+function writeSync(target: Uint8Array, offset: number, step: number, bytes: Uint8Array): number {
   target[offset] = messageType.sync
-  target[offset + 1] = syncStep.update
-  const at = writeVarUint(target, offset + 2, update.length)
-  target.set(update, at)
-  return at + update.length
+  target[offset + 1] = step
+  const at = writeVarUint(target, offset + 2, bytes.length)
+  target.set(bytes, at)
+  return at + bytes.length
 }
 
 /**
