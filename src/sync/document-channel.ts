@@ -43,6 +43,12 @@ export interface ChannelHandlers {
   refused(error: StatemeshError): void
 }
 
+/** What the peer said to have, and whether that is on its disk. */
+interface OwedState {
+  readonly stateVector: Uint8Array
+  readonly durable: boolean
+}
+
 /** An encoded update without structs and deletions. */
 const emptyUpdateBytes = 2
 
@@ -57,8 +63,8 @@ export class DocumentChannel {
   readonly #inFlight = new Queue<number>()
   #inFlightFrom = 1
   #seq = 0
-  // The peer's state vector, while it is owed a `state` (C1).
-  #owed: Uint8Array | undefined
+  // While the peer is owed a `state` (C1).
+  #owed: OwedState | undefined
   // The seq and version of the last `state` (C2).
   #state: { seq: number; version: number } | undefined
   #peerNumber: number | undefined
@@ -103,11 +109,13 @@ export class DocumentChannel {
     this.#peerNumber = frame.channel
     this.#inbound.restart()
     this.#handlers.generation(frame.generation)
-    this.#oweState(frame.stateVector)
+    this.#oweState({ stateVector: frame.stateVector, durable: true })
   }
 
   resync(frame: FrameOf<'resync'>): void {
-    if (this.#peerNumber !== undefined) this.#oweState(frame.stateVector)
+    if (this.#peerNumber === undefined) return
+    // What it asks from may be what it has taken but not stored yet.
+    this.#oweState({ stateVector: frame.stateVector, durable: false })
   }
 
   stream(frame: FrameOf<'state' | 'update' | 'skip'>): void {
@@ -179,14 +187,14 @@ export class DocumentChannel {
     this.#handlers.writesRefused(error)
   }
 
-  #oweState(stateVector: Uint8Array): void {
+  #oweState(owed: OwedState): void {
     if (this.#readOnly) return
     while (this.#waiting.shift() !== undefined); // the state covers what waited
-    this.#owed = stateVector
+    this.#owed = owed
     this.pump()
   }
 
-  #sendState(stateVector: Uint8Array): void {
+  #sendState({ stateVector, durable }: OwedState): void {
     let update: Uint8Array
     try {
       update = this.document.diff(stateVector)
@@ -199,8 +207,9 @@ export class DocumentChannel {
     this.#owed = undefined
     this.#state = { seq, version: document.version }
     this.#link.send({ type: 'state', channel, seq, last: true, update })
-    // What the peer announced is durable there, and it lacks nothing of ours.
-    if (update.length === emptyUpdateBytes) this.#handlers.acked('durable', document.version)
+    // It lacks nothing of ours.
+    if (durable && update.length === emptyUpdateBytes)
+      this.#handlers.acked('durable', document.version)
   }
 
   // Sent all the same it would cost the whole link, with every other document on it.

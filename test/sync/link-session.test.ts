@@ -185,9 +185,22 @@ describe('a session', () => {
     one.document.doc.getMap('m').set('k', 1)
     one.open()
     await send(openFrame(9))
-    const { stateVector } = { stateVector: one.document.stateVector() }
+    const stateVector = one.document.stateVector()
     await send({ type: 'resync', channel: 1, stateVector })
     expect(received.at(-1)).toMatchObject({ type: 'state', seq: 2, last: true })
+    // What the peer asks from may not be on its disk yet.
+    expect(one.events).toEqual([])
+    await send({ type: 'ack', channel: 1, level: 'durable', seq: 2 })
+    expect(one.events).toEqual(['acked durable 1'])
+  })
+
+  it('takes what the peer opened with for durable', async () => {
+    const { one, received, send, hello } = await openAgainstRawPeer()
+    await send(hello)
+    one.document.doc.getMap('m').set('k', 1)
+    one.open()
+    await send({ ...openFrame(9), stateVector: one.document.stateVector() } as Frame)
+    expect(received.at(-1)).toMatchObject({ type: 'state', seq: 1, last: true })
     expect(one.events).toEqual(['acked durable 1'])
   })
 
