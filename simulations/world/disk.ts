@@ -78,6 +78,10 @@ export class Disk {
     this.#backup = this.#image.copy()
   }
 
+  get hasBackup(): boolean {
+    return this.#backup !== undefined
+  }
+
   /** Puts the copy in the place of what is there; false where none was made. */
   restore(): boolean {
     if (this.#backup === undefined) return false

@@ -35,6 +35,7 @@ export class SimulatedLink implements Link {
   #handlers: LinkHandlers | undefined
   #state: 'open' | 'closing' | 'closed' = 'open'
   #ownEnding: Ending | undefined
+  #brokenEarly = false
   #cancelGivingUp: (() => void) | undefined
 
   constructor(options: SimulatedLinkOptions) {
@@ -65,6 +66,8 @@ export class SimulatedLink implements Link {
     assert(this.#handlers === undefined, 'a link is started once')
     this.#handlers = handlers
     this.#incoming?.resume()
+    if (!this.#brokenEarly) return
+    this.process.world.after(0, 'link was broken', () => this.breakOff())
   }
 
   send(message: Uint8Array): void {
@@ -100,11 +103,11 @@ export class SimulatedLink implements Link {
     }
   }
 
-  /** The connection is found to be broken. */
+  /** The connection is found to be broken; one that is not started hears of it when it is. */
   breakOff(): void {
-    if (this.#state !== 'closed' && this.process.alive) {
-      this.#closed({ code: brokenCode, reason: '' })
-    }
+    if (this.#state === 'closed' || !this.process.alive) return
+    this.#brokenEarly = this.#handlers === undefined
+    if (!this.#brokenEarly) this.#closed({ code: brokenCode, reason: '' })
   }
 
   #receiveMessage(bytes: Uint8Array): void {

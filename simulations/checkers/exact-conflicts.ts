@@ -1,0 +1,24 @@
+/** Conflicts are exact: the siblings of a key are those that causality says, no more and no fewer. */
+import type { RegisterPartition } from '../../src/partition/register/register-partition.ts'
+import type { CausalOracle, KnownClocks } from '../oracle/causal-oracle.ts'
+import { Violation } from './violation.ts'
+
+/** How a write is recognised: its writer gives no two writes one stamp. */
+export function writeLabel(sibling: { writer: number; timestamp: number }): string {
+  return `${sibling.writer}@${sibling.timestamp}`
+}
+
+export function checkConflicts(
+  where: string,
+  partition: RegisterPartition,
+  key: string,
+  { oracle, known }: { oracle: CausalOracle; known: KnownClocks },
+): void {
+  const found = partition.siblings(key).map(writeLabel).sort().join(' ')
+  const expected = oracle.labels(key, known).join(' ')
+  if (found === expected) return
+  throw new Violation(
+    'exact conflicts',
+    `${where}, key "${key}": siblings are [${found}], causality says [${expected}]`,
+  )
+}

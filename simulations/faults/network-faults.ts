@@ -1,0 +1,101 @@
+/** Faults of the network: links that break or hang, and partitions of every shape. */
+import type { Fleet } from '../nodes/fleet.ts'
+import { relayName } from '../nodes/relay-node.ts'
+import type { Fault, Heal } from './fault.ts'
+
+const healed: Heal = () => undefined
+
+export const disconnect: Fault = {
+  name: 'disconnect',
+  strike({ network, replicas, world }) {
+    return network.breakLinks(world.dice.pick(replicas).name) > 0 ? healed : undefined
+  },
+}
+
+export const stall: Fault = {
+  name: 'stall',
+  strike({ network, replicas, world }) {
+    const { name } = world.dice.pick(replicas)
+    return network.stall(name, world.dice.between(50, 3000)) > 0 ? healed : undefined
+  },
+}
+
+/** Cuts ways between machines, both ways or one. */
+function cutAll(fleet: Fleet, ways: readonly (readonly [string, string])[]): Heal {
+  for (const [from, to] of ways) fleet.network.cut(from, to)
+  return () => {
+    for (const [from, to] of ways) fleet.network.mend(from, to)
+  }
+}
+
+/** Some of the replicas, at least one. */
+function some({ replicas, world }: Fleet): string[] {
+  const names = world.dice.shuffled(replicas.map(({ name }) => name))
+  return names.slice(0, 1 + world.dice.below(names.length))
+}
+
+/** Some replicas and the relay cannot reach one another. */
+export const symmetricPartition: Fault = {
+  name: 'partition symmetric',
+  strike: fleet =>
+    cutAll(
+      fleet,
+      some(fleet).flatMap(name => [
+        [name, relayName],
+        [relayName, name],
+      ]),
+    ),
+}
+
+/** What some replicas send arrives, what is sent to them does not, or the other way round. */
+export const asymmetricPartition: Fault = {
+  name: 'partition asymmetric',
+  strike: fleet =>
+    cutAll(
+      fleet,
+      some(fleet).map(name =>
+        fleet.world.dice.chance(0.5) ? [name, relayName] : [relayName, name],
+      ),
+    ),
+}
+
+/** All but one are cut off, which alone still reaches the relay. */
+export const bridgePartition: Fault = {
+  name: 'partition bridge',
+  strike(fleet) {
+    const bridge = fleet.world.dice.pick(fleet.replicas)
+    const others = fleet.replicas.filter(replica => replica !== bridge)
+    return cutAll(
+      fleet,
+      others.flatMap(({ name }) => [
+        [name, relayName],
+        [relayName, name],
+      ]),
+    )
+  },
+}
+
+/** Each is cut one way, in turn: the odd ones hear nothing, the even ones are not heard. */
+export const ringPartition: Fault = {
+  name: 'partition ring',
+  strike: fleet =>
+    cutAll(
+      fleet,
+      fleet.replicas.map(({ name }, index) =>
+        index % 2 === 0 ? [name, relayName] : [relayName, name],
+      ),
+    ),
+}
+
+/** A replica chooses to be offline. */
+export const offline: Fault = {
+  name: 'offline',
+  strike(fleet) {
+    if (fleet.up.length === 0) return undefined
+    const node = fleet.world.dice.pick(fleet.up)
+    node.replica.disconnect()
+    return () => {
+      if (node.isUp) node.replica.connect()
+    }
+  },
+}

@@ -1,0 +1,76 @@
+/** The machines of a run: some replicas and one relay, on a network, with what they are checked by. */
+import { AckedClocks } from '../checkers/durability.ts'
+import { liveClocks } from '../oracle/document-clocks.ts'
+import type { Plan } from '../run/plan.ts'
+import { Clock } from '../world/clock.ts'
+import { Disk } from '../world/disk.ts'
+import { Network } from '../world/network.ts'
+import type { SimulatedProcess } from '../world/process.ts'
+import type { World } from '../world/world.ts'
+import { RelayNode } from './relay-node.ts'
+import { ReplicaNode } from './replica-node.ts'
+
+export class Fleet {
+  readonly world: World
+  readonly network: Network
+  readonly relay: RelayNode
+  readonly replicas: readonly ReplicaNode[]
+  readonly durable: AckedClocks = new AckedClocks()
+
+  constructor(world: World, plan: Plan) {
+    this.world = world
+    this.network = new Network(world, plan.network)
+    const { dice } = world
+    const clock = () => {
+      const skew = dice.between(-plan.skewMilliseconds, plan.skewMilliseconds)
+      return new Clock(world, { skew, rate: 1 + dice.between(-plan.drift, plan.drift) })
+    }
+    const { durable, network } = this
+    this.relay = new RelayNode({
+      world,
+      network,
+      clock: clock(),
+      disk: new Disk(world, 'relay', plan.disk),
+      compactionUpdates: plan.compactionUpdates,
+      roomIdleMilliseconds: plan.roomIdleMilliseconds,
+      hostile: plan.faults.some(({ name }) => name === 'hostile peer'),
+      durable,
+    })
+    const workloads = plan.workloads.map(workload => workload.plan(dice, plan.replicas))
+    this.replicas = Array.from({ length: plan.replicas }, (_, index) => {
+      const name = `r${index + 1}`
+      const disk = new Disk(world, name, plan.disk)
+      return new ReplicaNode({ world, name, clock: clock(), disk, network, workloads, durable })
+    })
+  }
+
+  get nodes(): readonly (ReplicaNode | RelayNode)[] {
+    return [this.relay, ...this.replicas]
+  }
+
+  get up(): ReplicaNode[] {
+    return this.replicas.filter(({ isUp }) => isUp)
+  }
+
+  get processes(): SimulatedProcess[] {
+    return this.nodes.flatMap(({ process }) => process ?? [])
+  }
+
+  start(): void {
+    for (const node of this.nodes) node.start()
+  }
+
+  /** @throws Violation where anybody lacks what was acknowledged as durable */
+  checkDurable(): void {
+    for (const { name, docs } of this.up) {
+      for (const [document, doc] of docs) this.durable.check(name, document, liveClocks(doc))
+    }
+  }
+
+  /** Closes everything in peace. @throws Violation where something is left behind */
+  async stop(): Promise<void> {
+    const lingering = { lingerMilliseconds: 60_000 }
+    await Promise.all(this.replicas.map(replica => replica.stop(lingering)))
+    await this.relay.stop(lingering)
+  }
+}

@@ -1,0 +1,152 @@
+/** The machine that runs the relay. */
+import { createRelay, type Relay } from '../../server/relay.ts'
+import { defaultRelayLimits } from '../../server/relay-options.ts'
+import { StatemeshError } from '../../src/base/error.ts'
+import { subprotocol } from '../../src/protocol/frame.ts'
+import { type CompactingStorage, withCompaction } from '../../src/storage/compaction.ts'
+import { checkNothingLeft } from '../checkers/bounds.ts'
+import type { AckedClocks } from '../checkers/durability.ts'
+import { checkRelayEvent } from '../checkers/refusals.ts'
+import { loggedClocks } from '../oracle/document-clocks.ts'
+import type { Clock } from '../world/clock.ts'
+import type { Disk } from '../world/disk.ts'
+import { addressPrefix, type Network } from '../world/network.ts'
+import { SimulatedProcess } from '../world/process.ts'
+import type { World } from '../world/world.ts'
+
+export interface RelayNodeOptions {
+  world: World
+  clock: Clock
+  disk: Disk
+  network: Network
+  /** A log with so many updates is compacted. */
+  compactionUpdates: number
+  roomIdleMilliseconds: number
+  /** Whether somebody in the world sends what an honest replica would not. */
+  hostile: boolean
+  /** What flushes acknowledged as durable here. */
+  durable: AckedClocks
+}
+
+export const relayName = 'relay'
+export const relayAddress: string = addressPrefix + relayName
+
+export class RelayNode {
+  readonly name: string = relayName
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly #options: RelayNodeOptions
+  readonly #world: World
+  #process: SimulatedProcess | undefined
+  #running: { relay: Relay; storage: CompactingStorage } | undefined
+  /** Whether its disk lost something it had acknowledged, so that only replicas can bring it back. */
+  #lossy = false
+
+  constructor(options: RelayNodeOptions) {
+    this.#options = options
+    this.disk = options.disk
+    this.clock = options.clock
+    this.#world = options.world
+  }
+
+  get isUp(): boolean {
+    return this.#running !== undefined
+  }
+
+  get process(): SimulatedProcess | undefined {
+    return this.#process
+  }
+
+  start(): void {
+    if (this.#process !== undefined) return
+    const process = new SimulatedProcess(this.#world, this.name, this.#options.clock)
+    this.#process = process
+    this.#open(process).catch(thrown => {
+      if (!(thrown instanceof StatemeshError)) return this.#world.fail(thrown)
+      this.#world.marks.hit('start fails')
+      this.#end(process)
+      this.#world.after(500, 'start again', () => this.start())
+    })
+  }
+
+  /** The machine loses power. */
+  crash(): void {
+    if (this.#process !== undefined) this.#end(this.#process)
+    this.checkDisk()
+  }
+
+  /** Ends the relay in peace, and lets the process linger until its links have ended. */
+  async stop({ lingerMilliseconds = 0 }: { lingerMilliseconds?: number } = {}): Promise<void> {
+    const [process, running] = [this.#process, this.#running]
+    if (process === undefined || running === undefined) return
+    this.#running = undefined
+    try {
+      await running.relay.close()
+      await running.storage.close()
+      if (lingerMilliseconds > 0) {
+        await this.#world.sleep(lingerMilliseconds)
+        checkNothingLeft(process)
+      }
+    } catch (thrown) {
+      if (!(thrown instanceof StatemeshError)) throw thrown
+      this.#world.marks.hit('close fails')
+    }
+    this.#end(process)
+  }
+
+  /** A fault took from its disk what was durable there. */
+  loseData(): void {
+    this.#lossy = true
+  }
+
+  /** @throws Violation where the disk lacks what was acknowledged as durable */
+  checkDisk(): void {
+    if (this.#lossy) return
+    const { durable } = this.#options
+    for (const document of durable.documents()) {
+      const updates = this.disk.log(document).map(({ update }) => update)
+      durable.check('the disk of the relay', document, loggedClocks(updates))
+    }
+  }
+
+  async #open(process: SimulatedProcess): Promise<void> {
+    const { world, network, compactionUpdates, roomIdleMilliseconds, hostile } = this.#options
+    const { time, random } = process
+    const storage = withCompaction(this.disk.storage(process), {
+      time,
+      updatesMax: compactionUpdates,
+      onCompacted: () => world.marks.hit('relay compacted'),
+      onDamaged: () => world.marks.hit('compaction found damage'),
+      onError: () => world.marks.hit('compaction failed'),
+    })
+    const relay = await createRelay({
+      storage,
+      time,
+      random,
+      limits: { roomIdleMilliseconds },
+      onEvent: event => {
+        world.marks.hit(`relay ${event.event}`)
+        world.tell(this.name, `${event.event} ${event.code ?? ''} ${event.message ?? ''}`)
+        try {
+          checkRelayEvent(event, hostile)
+        } catch (thrown) {
+          world.fail(thrown)
+        }
+      },
+    })
+    network.listen(relayAddress, {
+      process,
+      messageBytesMax: defaultRelayLimits.messageBytesMax,
+      onLink: link => relay.accept(link, { path: '/', subprotocol }),
+    })
+    this.#running = { relay, storage }
+    world.tell(this.name, 'is up')
+  }
+
+  #end(process: SimulatedProcess): void {
+    process.kill()
+    if (this.#process !== process) return
+    this.#process = undefined
+    this.#running = undefined
+  }
+}

@@ -1,0 +1,224 @@
+/** A machine that runs a replica: it starts, crashes, stops in peace, and starts again. */
+import type * as Y from 'yjs'
+import { present } from '../../src/base/assert.ts'
+import { StatemeshError } from '../../src/base/error.ts'
+import { documentName } from '../../src/model/document-name.ts'
+import { definePartition } from '../../src/model/partition-definition.ts'
+import type { Scope } from '../../src/model/scope.ts'
+import type { AnyPartitionDefinition } from '../../src/partition/open-partition.ts'
+import { type FlushLevel, openReplica, type Replica } from '../../src/replica.ts'
+import { checkNothingLeft } from '../checkers/bounds.ts'
+import { AckedClocks } from '../checkers/durability.ts'
+import { checkRefusal } from '../checkers/refusals.ts'
+import { Violation } from '../checkers/violation.ts'
+import { copyClocks, liveClocks } from '../oracle/document-clocks.ts'
+import type { Player, Seat, WorkloadRun } from '../workloads/workload.ts'
+import type { Clock } from '../world/clock.ts'
+import type { Dice } from '../world/dice.ts'
+import type { Disk } from '../world/disk.ts'
+import type { Network } from '../world/network.ts'
+import { SimulatedProcess } from '../world/process.ts'
+import type { World } from '../world/world.ts'
+import { relayAddress } from './relay-node.ts'
+
+export interface ReplicaNodeOptions {
+  world: World
+  name: string
+  clock: Clock
+  disk: Disk
+  network: Network
+  workloads: readonly WorkloadRun[]
+  /** What flushes acknowledged as durable at the relay, of all replicas. */
+  durable: AckedClocks
+}
+
+/** What a flush may answer where the network or the disk fails. */
+const excused: ReadonlySet<string> = new Set([
+  'FLUSH_TIMEOUT',
+  'STORAGE_UNAVAILABLE',
+  'CLOSED',
+  'LINK_FAILED',
+])
+
+const restartMilliseconds = 500
+
+export class ReplicaNode {
+  readonly name: string
+  readonly disk: Disk
+  readonly clock: Clock
+  /** What flushes acknowledged as safe on this machine's own disk. */
+  readonly local: AckedClocks = new AckedClocks()
+  readonly #options: ReplicaNodeOptions
+  readonly #world: World
+  readonly #dice: Dice
+  #process: SimulatedProcess | undefined
+  #replica: Replica | undefined
+  #players: Player[] = []
+  #docs = new Map<string, Y.Doc>()
+
+  constructor(options: ReplicaNodeOptions) {
+    this.#options = options
+    this.name = options.name
+    this.disk = options.disk
+    this.clock = options.clock
+    this.#world = options.world
+    this.#dice = options.world.dice.fork()
+  }
+
+  /** Whether its replica is open and its players are seated. */
+  get isUp(): boolean {
+    return this.#replica !== undefined
+  }
+
+  get process(): SimulatedProcess | undefined {
+    return this.#process
+  }
+
+  get replica(): Replica {
+    return present(this.#replica, `${this.name} is up`)
+  }
+
+  get players(): readonly Player[] {
+    return this.#players
+  }
+
+  /** The documents that its players have open. */
+  get docs(): ReadonlyMap<string, Y.Doc> {
+    return this.#docs
+  }
+
+  /** Starts the machine, unless it runs; it tries again as long as its disk fails. */
+  start(): void {
+    if (this.#process !== undefined) return
+    const process = new SimulatedProcess(this.#world, this.name, this.#options.clock)
+    this.#process = process
+    this.#docs = new Map()
+    this.#open(process).catch(thrown => {
+      if (!(thrown instanceof StatemeshError)) return this.#world.fail(thrown)
+      this.#world.tell(this.name, `does not start: ${thrown.code}`)
+      this.#world.marks.hit('start fails')
+      this.#end(process)
+      this.#world.after(restartMilliseconds, 'start again', () => this.start())
+    })
+  }
+
+  /** The machine loses power. */
+  crash(): void {
+    if (this.#process !== undefined) this.#end(this.#process)
+  }
+
+  /** Closes the replica in peace, and lets the process linger until its links have ended. */
+  async stop({ lingerMilliseconds = 0 }: { lingerMilliseconds?: number } = {}): Promise<void> {
+    const [process, replica] = [this.#process, this.#replica]
+    if (process === undefined || replica === undefined) return
+    this.#replica = undefined
+    try {
+      await replica.close()
+      if (lingerMilliseconds > 0) {
+        await this.#world.sleep(lingerMilliseconds)
+        checkNothingLeft(process)
+      }
+    } catch (thrown) {
+      if (!(thrown instanceof StatemeshError)) throw thrown
+      this.#world.marks.hit('close fails')
+    }
+    this.#end(process)
+  }
+
+  /** One operation of one player. */
+  act(): void {
+    const [player, process] = [this.#dice.pick(this.#players), this.#process]
+    const done = player.act()
+    player.look()
+    done?.catch(thrown => {
+      if (process?.alive) this.#world.fail(thrown)
+    })
+  }
+
+  /** Flushes to a level and notes what that acknowledged. */
+  flush(level: FlushLevel): void {
+    const { durable } = this.#options
+    const { marks } = this.#world
+    // Whatever came from the relay was durable there before; so all that is here is covered.
+    const clocks = [...this.#docs].map(([name, doc]) => [name, copyClocks(doc)] as const)
+    this.replica.flush({ level, timeoutMilliseconds: 10_000 }).then(
+      () => {
+        marks.hit(`flush ${level}`)
+        if (level !== 'received') this.#note(clocks, level === 'durable' ? durable : this.local)
+      },
+      thrown => {
+        const code = thrown instanceof StatemeshError ? thrown.code : String(thrown)
+        marks.hit(`flush ${code}`)
+        if (!excused.has(code)) this.#world.fail(new Violation('flush', `${this.name}: ${thrown}`))
+      },
+    )
+  }
+
+  #note(clocks: readonly (readonly [string, Map<number, number>])[], acked: AckedClocks): void {
+    for (const [name, known] of clocks) acked.add(name, known)
+  }
+
+  async #open(process: SimulatedProcess): Promise<void> {
+    const { world, disk, network, workloads } = this.#options
+    const replica = await openReplica({
+      actor: this.name,
+      storage: disk.storage(process),
+      relay: relayAddress,
+      transport: network.transport(process),
+      time: process.time,
+      random: process.random,
+    })
+    replica.on('rejected', ({ document, error }) => {
+      world.marks.hit(`rejected ${error.code}`)
+      this.#guarded(() => checkRefusal(this.name, document, error))
+    })
+    replica.on('warning', ({ code }) => world.marks.hit(`warning ${code}`))
+    const players: Player[] = []
+    for (const workload of workloads) players.push(await workload.join(this.#seat(replica)))
+    for (const [name, doc] of this.#docs) this.local.check(this.name, name, liveClocks(doc))
+    this.#players = players
+    this.#replica = replica
+    world.tell(this.name, 'is up')
+  }
+
+  #seat(replica: Replica): Seat {
+    return {
+      name: this.name,
+      replica,
+      dice: this.#dice.fork(),
+      marks: this.#world.marks,
+      open: async (scope, definition) => {
+        const partition = await replica.open(scope, definition)
+        const doc = await this.#openDocument(replica, scope, definition)
+        return { partition, doc }
+      },
+    }
+  }
+
+  /** The document under a partition, as a partition of native types shows it. */
+  async #openDocument(
+    replica: Replica,
+    scope: Scope,
+    { name }: AnyPartitionDefinition,
+  ): Promise<Y.Doc> {
+    const { doc } = await replica.open(scope, definePartition({ name, policy: 'crdt' }))
+    this.#docs.set(documentName(scope, name), doc)
+    return doc
+  }
+
+  #guarded(check: () => void): void {
+    try {
+      check()
+    } catch (thrown) {
+      this.#world.fail(thrown)
+    }
+  }
+
+  #end(process: SimulatedProcess): void {
+    process.kill()
+    if (this.#process !== process) return
+    this.#process = undefined
+    this.#replica = undefined
+    this.#players = []
+  }
+}

@@ -1,0 +1,44 @@
+/** How far each writer of a document is known in it. */
+import * as Y from 'yjs'
+import type { KnownClocks } from './causal-oracle.ts'
+
+/** As it is now; it moves on with the document. */
+export function liveClocks(doc: Y.Doc): KnownClocks {
+  return { get: writer => Y.getState(doc.store, writer) }
+}
+
+/** A copy that stays as it is. */
+export function copyClocks(doc: Y.Doc): Map<number, number> {
+  const clocks = new Map<number, number>()
+  for (const writer of doc.store.clients.keys()) clocks.set(writer, Y.getState(doc.store, writer))
+  return clocks
+}
+
+/** The clocks of what a log of updates adds up to. */
+export function loggedClocks(updates: readonly Uint8Array[]): Map<number, number> {
+  const doc = loggedDocument(updates)
+  const clocks = copyClocks(doc)
+  doc.destroy()
+  return clocks
+}
+
+/** The document that a log of updates adds up to. */
+export function loggedDocument(updates: readonly Uint8Array[]): Y.Doc {
+  const doc = new Y.Doc({ guid: 'log' })
+  doc.transact(() => {
+    for (const update of updates) Y.applyUpdate(doc, update)
+  })
+  return doc
+}
+
+/** The first writer of whom `known` lacks something that `expected` holds, for a message. */
+export function lacks(
+  known: KnownClocks,
+  expected: ReadonlyMap<number, number>,
+): string | undefined {
+  for (const [writer, clock] of expected) {
+    const found = known.get(writer) ?? 0
+    if (found < clock) return `writer ${writer} is known up to ${found}, not ${clock}`
+  }
+  return undefined
+}

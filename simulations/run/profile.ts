@@ -1,0 +1,120 @@
+/** Profiles: which faults a run has, and how hard they strike. `swarm` draws that too. */
+import * as disk from '../faults/disk-faults.ts'
+import type { Fault, FaultPlan } from '../faults/fault.ts'
+import { hostilePeer } from '../faults/hostile-peer.ts'
+import * as machine from '../faults/machine-faults.ts'
+import * as network from '../faults/network-faults.ts'
+import { workloads } from '../workloads/all.ts'
+import type { Dice } from '../world/dice.ts'
+import type { Plan } from './plan.ts'
+
+export type ProfileName =
+  | 'calm'
+  | 'lossy'
+  | 'partitioned'
+  | 'crashing'
+  | 'skewed'
+  | 'hostile'
+  | 'long-offline'
+  | 'swarm'
+
+/** A fault, how often it strikes, and how long it lasts: at least, and on average beyond. */
+type FaultRate = readonly [Fault, every: number, atLeast: number, beyond: number]
+
+const links: readonly FaultRate[] = [
+  [network.disconnect, 500, 0, 0],
+  [network.stall, 700, 0, 0],
+]
+const partitions: readonly FaultRate[] = [
+  [network.symmetricPartition, 2000, 300, 3000],
+  [network.asymmetricPartition, 2500, 300, 3000],
+  [network.bridgePartition, 4000, 300, 2000],
+  [network.ringPartition, 4000, 300, 2000],
+]
+const crashes: readonly FaultRate[] = [
+  [machine.replicaCrash, 800, 20, 600],
+  [machine.relayCrash, 1500, 20, 600],
+  [machine.replicaRestart, 1500, 20, 500],
+  [machine.relayRestart, 4000, 20, 500],
+]
+const disks: readonly FaultRate[] = [
+  [disk.slowDisk, 1500, 100, 1000],
+  [disk.fullDisk, 2500, 50, 500],
+]
+const losses: readonly FaultRate[] = [
+  [disk.bitFlip, 4000, 20, 400],
+  [disk.oldBackup, 1000, 20, 400],
+]
+const clocks: readonly FaultRate[] = [[machine.clockJump, 500, 0, 0]]
+const enemies: readonly FaultRate[] = [[hostilePeer, 300, 500, 1000]]
+const absences: readonly FaultRate[] = [[network.offline, 600, 5000, 30_000]]
+
+const everything = [
+  ...links,
+  ...partitions,
+  ...crashes,
+  ...disks,
+  ...losses,
+  ...clocks,
+  ...enemies,
+  ...absences,
+]
+
+const profiles: { readonly [name in ProfileName]: readonly FaultRate[] } = {
+  calm: [],
+  lossy: links,
+  partitioned: [...links, ...partitions],
+  crashing: [...crashes, ...disks],
+  skewed: [...clocks, ...links],
+  hostile: [...enemies, ...losses, ...links],
+  'long-offline': [...absences, ...links],
+  swarm: everything,
+}
+
+export const profileNames: readonly ProfileName[] = Object.keys(profiles) as ProfileName[]
+
+export interface PlanSize {
+  operations: number
+  /** Drawn from 2 to 6 where it is not given. */
+  replicas?: number | undefined
+}
+
+export function drawPlan(dice: Dice, profile: ProfileName, size: PlanSize): Plan {
+  const swarm = profile === 'swarm'
+  const harsh = profile === 'skewed' || (swarm && dice.chance(0.3))
+  const slowest = dice.pick([2, 10, 80])
+  return {
+    replicas: size.replicas ?? 2 + dice.below(5),
+    operations: size.operations,
+    network: {
+      latency: [0.2, slowest],
+      jitter: dice.pick([0.1, 5, 50]),
+      bytesPerMillisecond: dice.pick([10, 1000, 100_000]),
+    },
+    disk: {
+      fsync: dice.pick([
+        [0.1, 0.5],
+        [0.5, 3],
+        [2, 20],
+      ] as const),
+    },
+    skewMilliseconds: harsh ? dice.pick([1000, 30_000, 90_000]) : 50,
+    drift: harsh ? 0.01 : 0.0001,
+    thinkMilliseconds: dice.pick([1, 5, 30]),
+    operationsPerFlush: dice.pick([5, 20]),
+    compactionUpdates: dice.pick([20, 100, 500]),
+    roomIdleMilliseconds: dice.pick([500, 30_000]),
+    workloads: dice.shuffled(workloads).slice(0, 1 + dice.below(3)),
+    faults: drawFaults(dice, profiles[profile], swarm),
+  }
+}
+
+function drawFaults(dice: Dice, rates: readonly FaultRate[], swarm: boolean): FaultPlan[] {
+  const chosen = swarm ? rates.filter(() => dice.chance(0.4)) : rates
+  return chosen.map(([fault, every, atLeast, beyond]) => ({
+    name: fault.name,
+    fault,
+    everyMilliseconds: every * (swarm ? dice.pick([0.3, 1, 3]) : 1),
+    lastsMilliseconds: [atLeast, beyond],
+  }))
+}

@@ -1,0 +1,175 @@
+/**
+ * One run: a seed makes a world and a fleet in it. First everybody works while faults strike
+ * (safety); then all is healed and the fleet must converge in bounded time (liveness).
+ */
+import { checkBounds } from '../checkers/bounds.ts'
+import { whyNotConverged } from '../checkers/convergence.ts'
+import { Violation } from '../checkers/violation.ts'
+import type { FaultPlan, Heal } from '../faults/fault.ts'
+import { Fleet } from '../nodes/fleet.ts'
+import { World } from '../world/world.ts'
+import type { Plan } from './plan.ts'
+import { drawPlan, type ProfileName } from './profile.ts'
+
+export interface RunOptions {
+  seed: number
+  profile: ProfileName
+  operations: number
+  replicas?: number | undefined
+  /** Whether to keep the story of the run. */
+  told?: boolean
+  /** Changes the plan, to shrink a run. */
+  adjust?: (plan: Plan) => Plan
+  /** Called when the fleet has been made, for bugs to be planted. */
+  prepare?: (fleet: Fleet) => void
+}
+
+export interface RunResult {
+  readonly seed: number
+  readonly profile: ProfileName
+  readonly plan: Plan
+  readonly operations: number
+  readonly events: number
+  /** How long the run took in its own time. */
+  readonly simulatedMilliseconds: number
+  /** From the healing until everybody agreed. */
+  readonly convergenceMilliseconds: number
+  readonly traceHash: string
+  readonly marks: { readonly [name: string]: number }
+  readonly failure: string | undefined
+  readonly story: readonly string[]
+}
+
+/** Dead links are found after 40 s, and the longest pause before a dial is 10 s. */
+const convergenceMillisecondsMax = 180_000
+const lookMilliseconds = 100
+/** Where every machine is down for most of a run, the run ends all the same. */
+const safetyMillisecondsMax = 3_600_000
+
+/** Runs a seed. It does not throw for what it finds: that is the `failure` of the result. */
+export async function simulate(options: RunOptions): Promise<RunResult> {
+  const { seed, profile, operations, replicas, told = false, adjust, prepare } = options
+  const world = new World({ seed, told })
+  const drawn = drawPlan(world.dice, profile, { operations, replicas })
+  const plan = adjust?.(drawn) ?? drawn
+  const run = new Run(world, plan)
+  prepare?.(run.fleet)
+  let failure: string | undefined
+  try {
+    await run.whole()
+  } catch (thrown) {
+    failure = describe(thrown)
+    world.tell('run', failure)
+  }
+  return {
+    seed,
+    profile,
+    plan,
+    operations: run.operations,
+    events: world.fired,
+    simulatedMilliseconds: world.now,
+    convergenceMilliseconds: run.convergenceMilliseconds,
+    traceHash: world.trace.hash,
+    marks: world.marks.toObject(),
+    failure,
+    story: world.trace.story,
+  }
+}
+
+function describe(thrown: unknown): string {
+  if (thrown instanceof Violation) return thrown.message
+  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
+}
+
+class Run {
+  readonly fleet: Fleet
+  operations = 0
+  convergenceMilliseconds = 0
+  readonly #world: World
+  readonly #plan: Plan
+  #safe = false
+  readonly #heals = new Set<Heal>()
+
+  constructor(world: World, plan: Plan) {
+    this.#world = world
+    this.#plan = plan
+    this.fleet = new Fleet(world, plan)
+  }
+
+  async whole(): Promise<void> {
+    this.fleet.start()
+    this.#workLater()
+    for (const fault of this.#plan.faults) this.#strikeLater(fault)
+    await this.#world.run(() => this.operations >= this.#plan.operations, safetyMillisecondsMax)
+    this.#heal()
+    await this.#converge()
+    this.fleet.checkDurable()
+    await this.#world.settle(this.fleet.stop())
+    this.fleet.relay.checkDisk()
+  }
+
+  #workLater(): void {
+    const { thinkMilliseconds, operations, operationsPerFlush } = this.#plan
+    const { dice } = this.#world
+    this.#world.after(dice.wait(thinkMilliseconds), 'work', () => {
+      const { up } = this.fleet
+      if (up.length > 0) {
+        const node = dice.pick(up)
+        node.act()
+        this.operations += 1
+        if (dice.chance(1 / operationsPerFlush)) {
+          node.flush(dice.pick(['local', 'received', 'durable', 'durable'] as const))
+        }
+        if (this.operations % 100 === 0) checkBounds(this.fleet.processes, this.fleet.network)
+      }
+      if (this.operations < operations) this.#workLater()
+    })
+  }
+
+  #strikeLater(plan: FaultPlan): void {
+    const { dice } = this.#world
+    this.#world.after(dice.wait(plan.everyMilliseconds), plan.name, () => {
+      if (this.#safe) return
+      this.#strike(plan)
+      this.#strikeLater(plan)
+    })
+  }
+
+  #strike({ name, fault, lastsMilliseconds }: FaultPlan): void {
+    const world = this.#world
+    const heal = fault.strike(this.fleet)
+    if (heal === undefined) return
+    world.marks.hit(`fault: ${name}`)
+    world.tell('fault', name)
+    const once = () => {
+      if (!this.#heals.delete(once)) return
+      world.tell('fault', `${name} is over`)
+      heal()
+    }
+    this.#heals.add(once)
+    const [atLeast, beyond] = lastsMilliseconds
+    world.after(atLeast + world.dice.wait(beyond), `end of ${name}`, once)
+  }
+
+  #heal(): void {
+    this.#safe = true
+    this.#world.tell('run', 'all is healed')
+    for (const heal of [...this.#heals]) heal()
+  }
+
+  async #converge(): Promise<void> {
+    const world = this.#world
+    const start = world.now
+    const { replicas, relay } = this.fleet
+    for (;;) {
+      await world.run(() => false, world.now + lookMilliseconds)
+      const why = whyNotConverged(replicas, relay)
+      this.convergenceMilliseconds = world.now - start
+      if (why === undefined) return
+      if (this.convergenceMilliseconds > convergenceMillisecondsMax) {
+        const seconds = convergenceMillisecondsMax / 1000
+        throw new Violation('convergence', `not within ${seconds} simulated seconds: ${why}`)
+      }
+    }
+  }
+}
