@@ -5,6 +5,7 @@
 import { StatemeshError } from '../../base/error.ts'
 import { parseTimestamp, timestampMilliseconds } from '../../clock/hybrid-clock.ts'
 import { parseActorId } from '../../model/id.ts'
+import { encodeValue } from '../../model/value.ts'
 import { comparePositions, type LogPosition } from '../../partition/log/log-entry.ts'
 import type { LogEntry } from '../../partition/log/log-partition.ts'
 import { viewDigest } from '../view-digest.ts'
@@ -58,8 +59,19 @@ export function recordOf(change: NewChange): Record<string, unknown> {
   return { ...header(change), ...contentOf(change), s: change.replaced.map(withValue) }
 }
 
-/** Without the values but with the digest of the new one: always small enough. */
-export function recordWithoutValues(change: NewChange): Record<string, unknown> {
+/** The record where it can be stored, else without values, which is always small enough. */
+export function smallRecordOf(change: NewChange): Record<string, unknown> {
+  const record = recordOf(change)
+  try {
+    encodeValue(record)
+    return record
+  } catch (thrown) {
+    if (thrown instanceof StatemeshError) return recordWithoutValues(change)
+    throw thrown
+  }
+}
+
+function recordWithoutValues(change: NewChange): Record<string, unknown> {
   // More than these are the leftovers of many writers who never saw each other.
   const names = change.replaced.slice(0, 256).map(entry => ({ ...nameOf(entry), ...mark(entry) }))
   return { ...header(change), ...mark(change), x: changeDigest(change), s: names }

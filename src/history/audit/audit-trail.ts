@@ -19,7 +19,8 @@ import type { Scope } from '../../model/scope.ts'
 import type { CrdtPartition } from '../../partition/crdt-partition.ts'
 import type { LogEntry } from '../../partition/log/log-partition.ts'
 import type { RegisterPartition } from '../../partition/register/register-partition.ts'
-import { auditName, type HistoryDefinition } from '../history-definition.ts'
+import { auditName, checkOwner, type HistoryDefinition } from '../history-definition.ts'
+import { openTogether } from '../open-together.ts'
 import type { HistoryReplica } from '../replica-port.ts'
 import { AuditIndex } from './audit-index.ts'
 import {
@@ -27,7 +28,7 @@ import {
   type NewChange,
   readRecord,
   recordOf,
-  recordWithoutValues,
+  smallRecordOf,
 } from './audit-record.ts'
 import { AuditRecorder } from './audit-recorder.ts'
 import { type AuditSegment, AuditSegments } from './audit-segments.ts'
@@ -56,6 +57,7 @@ export interface AuditQuery {
 
 interface Parts {
   definition: HistoryDefinition
+  actor: string
   document: string
   /** The partition as plain Yjs content, to see what a change replaced. */
   content: CrdtPartition
@@ -78,10 +80,13 @@ export async function openAudit<Value, Chosen extends AnyPolicyChoice>(
 ): Promise<AuditTrail<Value>> {
   const { name } = definition.of
   const { actor = replica.actor, time = systemTime } = options
-  const registers = (await replica.open(scope, definition.of)) as unknown as RegisterPartition
-  const content = await replica.open(scope, definePartition({ name, policy: 'crdt' }))
+  const [opened, content] = await openTogether([
+    replica.open(scope, definition.of) as Promise<{ close(): void }>,
+    replica.open(scope, definePartition({ name, policy: 'crdt' })),
+  ])
+  const registers = opened as RegisterPartition
   const document = documentName(scope, name)
-  const parts = { definition: definition as HistoryDefinition, document, content, registers }
+  const parts = { definition: definition as HistoryDefinition, actor, document, content, registers }
   const trail = new AuditTrail<Value>(parts, handlers => {
     const { retentionMilliseconds } = definition
     const base = { replica, scope, name: auditName(name), actor, time, retentionMilliseconds }
@@ -137,7 +142,8 @@ export class AuditTrail<Value = unknown> {
   }
 
   /**
-   * Runs `fn`: what it writes to the partition, through whichever handle, has this cause.
+   * Runs `fn`: what it writes to the partition before it returns, through whichever handle, has this
+   * cause.
    *
    * @throws OPTION_INVALID for a cause that is empty or too long, CLOSED, and what `fn` throws
    */
@@ -233,10 +239,11 @@ export class AuditTrail<Value = unknown> {
    * at least half a retention before it. Trust the clock of whoever calls it.
    *
    * @returns how many records
-   * @throws as `Replica.open` does
+   * @throws OWNER_ONLY, and as `Replica.open` does
    */
   async prune(): Promise<number> {
     this.#checkOpen()
+    checkOwner(this.#parts.definition, this.#parts.actor, 'prune the trail')
     return this.#segments.prune()
   }
 
@@ -271,7 +278,7 @@ export class AuditTrail<Value = unknown> {
     try {
       const log = this.#segments.current
       if (log === undefined) throw new StatemeshError('AUDIT_MISSING', 'no log is open')
-      if (!this.#append(log, missing.map(recordOf))) log.appendAll(missing.map(recordWithoutValues))
+      if (!this.#append(log, missing.map(recordOf))) log.appendAll(missing.map(smallRecordOf))
     } catch (thrown) {
       this.#fail(thrown)
     }

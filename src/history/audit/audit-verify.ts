@@ -84,8 +84,11 @@ function matches(change: AuditChange, entry: { value: unknown; actor: string; de
   return recorded === changeDigest({ key: change.key, value: entry.value })
 }
 
+/** A record goes by the time at which it is made, its change by a clock that may be ahead of that. */
+const slackMilliseconds = 60_000
+
 function isBefore({ timestamp }: EntryName, horizon: number): boolean {
-  return timestampMilliseconds(timestamp as never) < horizon
+  return horizon > 0 && timestampMilliseconds(timestamp as never) < horizon + slackMilliseconds
 }
 
 function problem(kind: 'forged' | 'unrecorded' | 'hidden', key: string, why: string): AuditProblem {

@@ -28,10 +28,13 @@ export class Progress {
     return Object.freeze(Object.fromEntries(this.#next))
   }
 
-  /** Passes an event; false if it was passed before. */
-  pass({ writer, seq }: Pick<LogPosition, 'writer' | 'seq'>): boolean {
-    if (seq < (this.#next.get(writer) ?? 0)) return false
-    this.#next.set(writer, seq + 1)
-    return true
+  /** Whether an event was passed before. */
+  has({ writer, seq }: Pick<LogPosition, 'writer' | 'seq'>): boolean {
+    return seq < (this.#next.get(writer) ?? 0)
+  }
+
+  /** Passes an event, and what its writer emitted before. */
+  pass(event: Pick<LogPosition, 'writer' | 'seq'>): void {
+    if (!this.has(event)) this.#next.set(event.writer, event.seq + 1)
   }
 }

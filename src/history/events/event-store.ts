@@ -127,7 +127,7 @@ export class EventStore<Schemas extends EventSchemas> {
     const after = typeof from === 'object' && !('cursor' in from) ? { after: from } : {}
     for (const entry of this.#log.entries(after)) {
       const event = readEvent(this.definition, entry)
-      if (event === undefined || !wanted(event) || !passed.pass(event)) continue
+      if (event === undefined || !wanted(event) || passed.has(event)) continue
       yield event as EventOf<Schemas, Type>
     }
   }
@@ -136,7 +136,7 @@ export class EventStore<Schemas extends EventSchemas> {
    * Calls `listener` with the events that are there, from where it asks to begin (default `now`),
    * before this returns, and then with those that come in, in order of arrival.
    *
-   * @throws OPTION_INVALID, EVENT_UNKNOWN, CLOSED
+   * @throws OPTION_INVALID, EVENT_UNKNOWN, CLOSED, and what `listener` throws before this returns
    */
   subscribe<Type extends EventType<Schemas> = EventType<Schemas>>(
     listener: (arrivals: readonly EventArrival<EventOf<Schemas, Type>>[]) => void,
@@ -146,18 +146,26 @@ export class EventStore<Schemas extends EventSchemas> {
     const wanted = this.#filter(types)
     const progress = this.#progressAt(from)
     const deliver = (arrivals: readonly EventArrival<AnyEvent<Schemas>>[]) => {
-      const told = arrivals.filter(({ event }) => progress.pass(event) && wanted(event))
+      for (const { event } of arrivals) progress.pass(event)
+      const told = arrivals.filter(({ event }) => wanted(event))
       if (told.length > 0) listener(told as never)
     }
+    const deliverNew = (arrivals: readonly EventArrival<AnyEvent<Schemas>>[]) =>
+      deliver(arrivals.filter(({ event }) => !progress.has(event)))
     // What comes in while the stored events are told waits for its turn.
     let waiting: (readonly EventArrival<AnyEvent<Schemas>>[])[] | undefined = []
     const end = this.#log.subscribe(arrivals => {
       const events = arrivals.flatMap(arrival => this.#arrival(arrival))
-      if (waiting === undefined) deliver(events)
+      if (waiting === undefined) deliverNew(events)
       else waiting.push(events)
     })
-    if (from !== 'now') this.#deliverStored(from, deliver)
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) deliver(next)
+    try {
+      if (from !== 'now') this.#deliverStored(from, deliver)
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) deliverNew(next)
+    } catch (thrown) {
+      end()
+      throw thrown
+    }
     waiting = undefined
     return {
       get cursor() {

@@ -9,6 +9,7 @@ import { canonicalText, decodeValue, encodeValue } from '../../model/value.ts'
 import { comparePositions, type LogPosition } from '../../partition/log/log-entry.ts'
 import type { LogArrival, LogEntry, LogPartition } from '../../partition/log/log-partition.ts'
 import type { RegisterPartition } from '../../partition/register/register-partition.ts'
+import { openTogether } from '../open-together.ts'
 import type { HistoryReplica } from '../replica-port.ts'
 import { viewBytes, viewDigest } from '../view-digest.ts'
 import { Progress } from './event-cursor.ts'
@@ -54,15 +55,11 @@ export async function openProjection<const Schemas extends EventSchemas, Value>(
     throw new StatemeshError('OPTION_INVALID', 'snapshotEvents must be at least 1')
   }
   const { events, name } = definition
-  const log = await replica.open(scope, events.partition)
-  try {
-    const partition = projectionPartition(events.name, name)
-    const snapshots = await ProjectionSnapshots.open(replica, scope, partition)
-    return new Projection({ definition, log, snapshots, snapshotEvents })
-  } catch (error) {
-    log.close()
-    throw error
-  }
+  const [log, snapshots] = await openTogether([
+    replica.open(scope, events.partition),
+    ProjectionSnapshots.open(replica, scope, projectionPartition(events.name, name)),
+  ])
+  return new Projection({ definition, log, snapshots, snapshotEvents })
 }
 
 interface Parts<Schemas extends EventSchemas, Value> {
@@ -250,7 +247,8 @@ export class Projection<Schemas extends EventSchemas, Value> {
   #apply(state: ProjectionState<Value>, entry: LogEntry<StoredEvent>): void {
     const { events, rules } = this.#parts.definition
     const event = readEvent(events, entry)
-    const rule = event === undefined ? undefined : rules[event.type]
+    const ruled = event !== undefined && Object.hasOwn(rules, event.type)
+    const rule = ruled ? rules[event.type] : undefined
     if (state === this.#state) this.#folded += 1
     const { timestamp, actor, writer, seq } = entry
     const position: LogPosition = { timestamp, actor, writer, seq }

@@ -10,6 +10,7 @@ import { definePartition } from '../../model/partition-definition.ts'
 import type { Scope } from '../../model/scope.ts'
 import type { CrdtPartition } from '../../partition/crdt-partition.ts'
 import type { RegisterPartition } from '../../partition/register/register-partition.ts'
+import { openTogether } from '../open-together.ts'
 import type { HistoryReplica } from '../replica-port.ts'
 import { documentDigest, stateDigest } from './document-digest.ts'
 import type { IntegrityCheck, IntegrityIssue } from './integrity-check.ts'
@@ -49,14 +50,18 @@ export async function openDigests(
     name: digestsPartition,
     policy: 'last-write-wins',
   })
-  const documents = new Map<string, CrdtPartition>()
-  for (const name of options.partitions) {
-    if (name === digestsPartition) {
-      throw new StatemeshError('PARTITION_INVALID', 'the digests themselves are not compared')
-    }
-    documents.set(name, await replica.open(scope, definePartition({ name, policy: 'crdt' })))
+  if (options.partitions.includes(digestsPartition)) {
+    throw new StatemeshError('PARTITION_INVALID', 'the digests themselves are not compared')
   }
-  return new DigestExchange(node, documents, await replica.open(scope, definition))
+  const names = [...new Set(options.partitions)]
+  const contents = names.map(name => definePartition({ name, policy: 'crdt' }))
+  const published = replica.open(scope, definition)
+  const [registers, ...documents] = await openTogether([
+    published,
+    ...contents.map(content => replica.open(scope, content)),
+  ])
+  const byName = new Map(documents.map((document, index) => [names[index] as string, document]))
+  return new DigestExchange(node, byName, registers)
 }
 
 export class DigestExchange {

@@ -19,6 +19,7 @@ import { choosePolicy } from '../../partition/policy/choose-policy.ts'
 import type { Policy } from '../../partition/policy/policy.ts'
 import { checkKey } from '../../partition/register/register-entry.ts'
 import type { RegisterPartition } from '../../partition/register/register-partition.ts'
+import { openTogether } from '../open-together.ts'
 import type { HistoryReplica } from '../replica-port.ts'
 import { type MigrationsDefinition, storedPartition } from './migration-definition.ts'
 import { dryRun, type MigrationFailure, type MigrationPlan } from './migration-run.ts'
@@ -75,10 +76,10 @@ export async function openMigrated<Value, Chosen extends AnyPolicyChoice>(
   options: { actor?: string } = {},
 ): Promise<MigratedPartition<Value>> {
   const { actor = replica.actor } = options
-  const registers = await replica.open(scope, storedPartition(definition), { actor })
-  const marks = await replica.open(scope, schemaPartition(definition as MigrationsDefinition), {
-    actor,
-  })
+  const [registers, marks] = await openTogether([
+    replica.open(scope, storedPartition(definition), { actor }),
+    replica.open(scope, schemaPartition(definition as MigrationsDefinition), { actor }),
+  ])
   const schema = new SchemaState(marks, definition.owner)
   return new MigratedPartition({ definition, actor, registers, schema })
 }

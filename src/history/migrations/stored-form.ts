@@ -34,7 +34,8 @@ export function readForm(stored: unknown): StoredForm {
     return { version: 1, value: stored, older: {} }
   }
   const { [versionKey]: version, value, older = {} } = stored as { [field: string]: unknown }
-  if (!Number.isSafeInteger(version) || (version as number) < 2 || value === undefined) {
+  const plain = typeof older === 'object' && older !== null
+  if (!plain || !Number.isSafeInteger(version) || Number(version) < 2 || value === undefined) {
     throw new StatemeshError('ENTRY_INVALID', 'its version is malformed')
   }
   return { version: version as number, value, older: older as StoredForm['older'] }

@@ -3,7 +3,12 @@
  * which change was built on which.
  */
 import type { AuditIndex } from '../audit/audit-index.ts'
-import { entryId, newestFirst, type ReplacedEntry } from '../audit/audit-record.ts'
+import {
+  type AuditChange,
+  entryId,
+  newestFirst,
+  type ReplacedEntry,
+} from '../audit/audit-record.ts'
 
 /** An entry of a key, from a record, from what a record replaced, or from the state. */
 export interface PastEntry extends ReplacedEntry {
@@ -74,14 +79,28 @@ export function entriesWithout(
   return [...left.values()].sort(newestFirst)
 }
 
-/** Whether an entry was built, in however many steps, on one for which `isRoot` holds. */
-export function derivesFrom(past: KeyPast, id: string, isRoot: (id: string) => boolean): boolean {
-  let found = false
-  walk(past.replaced.get(id) ?? [], other => {
-    found ||= isRoot(other)
-    return found ? [] : (past.replaced.get(other) ?? [])
-  })
-  return found
+/**
+ * The changes of a key that were built, in however many steps, on one of some others.
+ *
+ * @param changes the oldest first; what replaces another has a later stamp
+ */
+export function builtOn(
+  key: string,
+  changes: readonly AuditChange[],
+  isRoot: (id: string) => boolean,
+): Set<AuditChange> {
+  const built = new Set<AuditChange>()
+  const ids = new Set<string>()
+  for (const change of changes) {
+    const above = change.replaced.some(entry => {
+      const id = entryId(key, entry)
+      return isRoot(id) || ids.has(id)
+    })
+    if (!above) continue
+    built.add(change)
+    ids.add(entryId(key, change))
+  }
+  return built
 }
 
 /** Visits ids, each once, and what `visit` answers. */

@@ -20,12 +20,13 @@ import type { RegisterPartition } from '../../partition/register/register-partit
 import type { AuditChange } from '../audit/audit-record.ts'
 import { type AuditTrail, openAudit } from '../audit/audit-trail.ts'
 import { checkOwner, type HistoryDefinition } from '../history-definition.ts'
+import { openTogether } from '../open-together.ts'
 import type { HistoryReplica } from '../replica-port.ts'
 import { PastReader } from './past-reader.ts'
 import type { PastView } from './past-view.ts'
 import { concurrentWith, isConcurrent, type Reversal } from './reversal.ts'
 import { planUndo, type UndoPlan } from './undo.ts'
-import { type Version, VersionStore } from './version-store.ts'
+import { type LoggedReversal, type Version, VersionStore } from './version-store.ts'
 import { diffViews, type KeyDifference, type KeyedView } from './view-diff.ts'
 
 export interface HistoryOptions {
@@ -75,11 +76,12 @@ export async function openHistory<Value, Chosen extends AnyPolicyChoice>(
   options: HistoryOptions = {},
 ): Promise<History<Value>> {
   const { actor = replica.actor, time = systemTime, random = systemRandom } = options
-  const registers = (await replica.open(scope, definition.of, {
-    actor,
-  })) as unknown as RegisterPartition<Value>
-  const audit = await openAudit(replica, scope, definition, { actor, time })
-  const versions = await VersionStore.open<Value>(replica, scope, definition, { actor, random })
+  const [opened, audit, versions] = await openTogether([
+    replica.open(scope, definition.of, { actor }) as Promise<{ close(): void }>,
+    openAudit(replica, scope, definition, { actor, time }),
+    VersionStore.open<Value>(replica, scope, definition, { actor, random }),
+  ])
+  const registers = opened as RegisterPartition<Value>
   return new History({ definition, actor, time, audit, versions, registers })
 }
 
@@ -208,7 +210,7 @@ export class History<Value = unknown> {
     this.#checkOpen()
     const { versions } = this.#parts
     return versions.reversals().map(logged => {
-      return Object.freeze({ ...logged, concurrent: concurrentWith(logged, this.#past()) })
+      return Object.freeze({ ...logged, concurrent: this.#concurrentWith(logged) })
     })
   }
 
@@ -292,12 +294,16 @@ export class History<Value = unknown> {
     }
   }
 
+  #concurrentWith(logged: LoggedReversal): AuditChange<Value>[] {
+    return concurrentWith(logged, this.#parts.audit.index) as AuditChange<Value>[]
+  }
+
   #look(change: AuditChange<Value>): void {
     if (!this.#listeners.has('concurrent')) return
-    const past = this.#past()
-    for (const logged of this.#parts.versions.reversals()) {
-      if (!isConcurrent(logged, change, past)) continue
-      const reversal = Object.freeze({ ...logged, concurrent: concurrentWith(logged, past) })
+    const { audit, versions } = this.#parts
+    for (const logged of versions.reversals()) {
+      if (!isConcurrent(change, logged, audit.index)) continue
+      const reversal = Object.freeze({ ...logged, concurrent: this.#concurrentWith(logged) })
       this.#listeners.emit('concurrent', Object.freeze({ reversal, change }))
     }
   }
@@ -305,6 +311,7 @@ export class History<Value = unknown> {
 
 function millisecondsOf(moment: number | Date): number {
   const time = Number(moment)
-  if (Number.isFinite(time) && time >= 0) return time
+  // Up to the last date that there is.
+  if (time >= 0 && time <= 8.64e15) return time
   throw new StatemeshError('OPTION_INVALID', 'a time is a date, or milliseconds since the epoch')
 }

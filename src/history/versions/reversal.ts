@@ -1,7 +1,7 @@
 /** Rollbacks and undos, and which writes they had not seen. */
-import { type AuditChange, entryId } from '../audit/audit-record.ts'
-import { derivesFrom } from './change-graph.ts'
-import type { PastReader } from './past-reader.ts'
+import type { AuditIndex } from '../audit/audit-index.ts'
+import { type AuditChange, type EntryName, entryId } from '../audit/audit-record.ts'
+import { builtOn } from './change-graph.ts'
 import type { LoggedReversal } from './version-store.ts'
 
 /** A rollback or an undo. */
@@ -11,30 +11,46 @@ export interface Reversal<Value = unknown> extends LoggedReversal {
 }
 
 /**
- * Whether a change is concurrent with a reversal. For a key that the reversal wrote that is exact:
- * it had not seen the change, and the change is not built on it. For another key it is known only
- * of changes with earlier stamps; a later one is as good as made afterwards.
+ * The changes that are concurrent with a reversal, the oldest first. For a key that the reversal
+ * wrote that is exact: it had not seen the change, and the change is not built on it. For another
+ * key it is known only of changes with earlier stamps; a later one is as good as made afterwards.
  */
-export function isConcurrent<Value>(
-  reversal: LoggedReversal,
-  change: AuditChange<Value>,
-  past: PastReader<Value>,
-): boolean {
-  const { write, seen, keys } = reversal
-  if (write?.writer === change.writer && write.timestamp === change.timestamp) return false
-  if (change.clock < (seen.get(change.writer) ?? 0)) return false
-  if (write === undefined || !keys.includes(change.key)) {
-    return change.timestamp < (write?.timestamp ?? reversal.timestamp)
+export function concurrentWith(reversal: LoggedReversal, index: AuditIndex): AuditChange[] {
+  const { write, keys } = reversal
+  const timestamp = write?.timestamp ?? reversal.timestamp
+  const written = new Set(write === undefined ? [] : keys)
+  const found = [...written].flatMap(key => concurrentOf(key, reversal, index))
+  for (const change of index.all()) {
+    if (change.timestamp >= timestamp) break
+    if (!written.has(change.key) && !isSeen(change, reversal)) found.push(change)
   }
-  const { key } = change
-  const own = entryId(key, write)
-  return !derivesFrom(past.of(key), entryId(key, change), id => id === own)
+  return found.sort((a, b) => a.timestamp - b.timestamp)
 }
 
-export function concurrentWith<Value>(
+/** Whether one change is among those. */
+export function isConcurrent(
+  change: AuditChange,
   reversal: LoggedReversal,
-  past: PastReader<Value>,
-): AuditChange<Value>[] {
-  const changes = past.index.all() as readonly AuditChange<Value>[]
-  return changes.filter(change => isConcurrent(reversal, change, past))
+  index: AuditIndex,
+): boolean {
+  const { write, keys } = reversal
+  if (isSeen(change, reversal)) return false
+  if (write !== undefined && keys.includes(change.key)) {
+    return concurrentOf(change.key, reversal, index).includes(change)
+  }
+  return change.timestamp < (write?.timestamp ?? reversal.timestamp)
+}
+
+/** Of a key that the reversal wrote. */
+function concurrentOf(key: string, reversal: LoggedReversal, index: AuditIndex): AuditChange[] {
+  const own = entryId(key, reversal.write as EntryName)
+  const changes = index.of(key)
+  const after = builtOn(key, changes, id => id === own)
+  return changes.filter(change => {
+    return entryId(key, change) !== own && !isSeen(change, reversal) && !after.has(change)
+  })
+}
+
+function isSeen({ writer, clock }: AuditChange, { seen }: LoggedReversal): boolean {
+  return clock < (seen.get(writer) ?? 0)
 }

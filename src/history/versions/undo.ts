@@ -1,6 +1,6 @@
 /** Works out what a partition would be without what one actor has changed since a time. */
 import { type AuditChange, entryId } from '../audit/audit-record.ts'
-import { derivesFrom, entriesWithout } from './change-graph.ts'
+import { builtOn, entriesWithout } from './change-graph.ts'
 import { isKnown, type PastReader, timestampFrom } from './past-reader.ts'
 import { diffViews, type KeyDifference } from './view-diff.ts'
 
@@ -45,10 +45,8 @@ function planKey<Value>(
 ): Omit<UndoPlan<Value>, 'undone'> {
   const graph = past.of(key)
   const changes = past.index.of(key) as readonly AuditChange<Value>[]
-  const derived = changes.filter(change => {
-    const id = entryId(key, change)
-    return !isUndone(id) && derivesFrom(graph, id, isUndone)
-  })
+  const built = builtOn(key, changes, isUndone)
+  const derived = changes.filter(change => built.has(change) && !isUndone(entryId(key, change)))
   const standing = past.registers.siblings(key).map(entry => entryId(key, entry))
   if (!standing.some(isUndone)) return { changes: [], derived, unknown: [] }
   const without = entriesWithout(graph, standing, isUndone)
