@@ -32,6 +32,10 @@ export interface ChannelLink {
   ackLater(channel: Channel): void
   /** What the peer has under way to us, not durable yet, changed by this many bytes. */
   receiving(bytes: number): void
+  /** When the message arrived that is being handled (monotonic). */
+  readonly receivedAt: number
+  /** Acks an update as durable that arrived at a moment. */
+  durable(receivedAt: number): void
   /** An update has arrived. @throws RATE_LIMITED */
   arrived(bytes: number): void
   /** Judges an update that brings something. @throws RATE_LIMITED */
@@ -49,6 +53,7 @@ interface AwaitedWrite {
   readonly seq: number
   readonly position: number
   readonly bytes: number
+  readonly receivedAt: number
 }
 
 /** Tag, numbers and lengths around an update. */
@@ -167,6 +172,7 @@ export class Channel implements RoomMember {
     const { durablePosition } = this.room
     while (this.#awaited.length > 0 && this.#awaited.at(0).position <= durablePosition) {
       const write = this.#awaited.shift() as AwaitedWrite
+      if (durable === undefined) this.#link.durable(write.receivedAt)
       durable = write.seq
       bytes += write.bytes
     }
@@ -236,7 +242,7 @@ export class Channel implements RoomMember {
 
   #await(seq: number, position: number, bytes: number): void {
     this.#receivedSeq = seq
-    this.#awaited.push({ seq, position, bytes })
+    this.#awaited.push({ seq, position, bytes, receivedAt: this.#link.receivedAt })
     if (bytes > 0) this.#link.receiving(bytes)
     this.#link.ackLater(this)
   }

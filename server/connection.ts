@@ -194,7 +194,21 @@ export class LinkConnection implements Connection, ChannelLink {
     this.#pass.recheck()
   }
 
+  get queuedBytes(): number {
+    return this.#link.bufferedBytes
+  }
+
+  get receivedAt(): number {
+    return this.#lastReceived
+  }
+
+  durable(receivedAt: number): void {
+    const { meter, time } = this.#relay
+    meter.acked(time.monotonic() - receivedAt)
+  }
+
   arrived(bytes: number): void {
+    this.#relay.meter.update(bytes)
     this.#conduct.update(bytes)
   }
 
@@ -304,7 +318,8 @@ export class LinkConnection implements Connection, ChannelLink {
     const right = this.#pass.right(document)
     if (right === undefined) {
       // The same for a document that exists and one that does not.
-      return this.#refuse(frame.channel, 0, accessDenied('the token does not open the document'))
+      const error = accessDenied('the token does not open the document')
+      return this.#refuse(frame.channel, 0, error, document)
     }
     const holder = this.#byPeerNumber.get(frame.channel)
     if (
@@ -312,7 +327,7 @@ export class LinkConnection implements Connection, ChannelLink {
       this.#byDocument.size >= this.#relay.limits.channelsMax
     ) {
       const message = `${this.#byDocument.size} documents are open on the link, and no more may be`
-      return this.#refuse(frame.channel, 0, new StatemeshError('LIMIT_REACHED', message))
+      return this.#refuse(frame.channel, 0, new StatemeshError('LIMIT_REACHED', message), document)
     }
     const channel = this.#byDocument.get(document) ?? this.#newChannel(document, frame.channel)
     if (holder !== undefined && holder !== channel) throw malformed('a channel number used twice')
@@ -366,10 +381,12 @@ export class LinkConnection implements Connection, ChannelLink {
     this.#refuse(number, seq, new StatemeshError('CHANNEL_UNKNOWN', 'the channel was never opened'))
   }
 
-  #refuse(channel: number, seq: number, error: StatemeshError): void {
+  #refuse(channel: number, seq: number, error: StatemeshError, document?: DocumentName): void {
     const { code, retryable, message } = error
+    const connection = this.#id
+    const where = document === undefined ? {} : { document }
     this.send({ type: 'nack', channel, seq, code, retryable, message })
-    this.#relay.report({ level: 'warn', event: 'rejected', connection: this.#id, code, message })
+    this.#relay.report({ level: 'warn', event: 'rejected', connection, ...where, code, message })
     this.#countOffence(error)
   }
 

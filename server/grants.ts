@@ -50,11 +50,14 @@ interface Rule {
 }
 
 export class Grants {
+  /** As they were given. */
+  readonly list: readonly Grant[]
   readonly #rules: readonly Rule[]
 
   /** @throws OPTION_INVALID for a pattern that is none, or for too many */
   constructor(grants: readonly Grant[]) {
     if (grants.length > grantsMax) throw invalid(`more than ${grantsMax} grants`)
+    this.list = grants
     this.#rules = grants.map(parseGrant)
   }
 

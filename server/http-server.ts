@@ -1,11 +1,13 @@
-/** The relay on a TCP port: WebSockets of both dialects, and `GET /health`. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+/** The relay on a TCP port: WebSockets of both dialects, and its pages. */
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { StatemeshError } from '../src/base/error.ts'
 import { subprotocol } from '../src/protocol/frame.ts'
 import { batchLink } from './batch-link.ts'
+import { answerPage } from './http-pages.ts'
+import type { RelayMetrics } from './metrics.ts'
 import type { Relay } from './relay.ts'
 import { type AllowedOrigins, isAllowedOrigin, isLoopback, tokenOf } from './upgrade-request.ts'
 
@@ -19,6 +21,8 @@ export interface ListenOptions {
    * has none by itself; else from pages of this machine.
    */
   origins?: AllowedOrigins
+  /** The figures of `/metrics`; the same object is the relay's `meter`. */
+  metrics?: RelayMetrics
   /** Listen beyond this machine although no tokens are asked for. */
   insecure?: boolean
 }
@@ -56,7 +60,11 @@ export async function listen(relay: Relay, options: ListenOptions = {}): Promise
     perMessageDeflate: false,
     handleProtocols: offered => (offered.has(subprotocol) ? subprotocol : false),
   })
-  const server = createServer((request, response) => answer(relay, request, response))
+  const { metrics } = options
+  metrics?.readFrom(() => relay.gauges())
+  const server = createServer((request, response) =>
+    answerPage({ relay, metrics }, request, response),
+  )
   server.on('upgrade', (request, socket, head) => {
     if (isAllowedOrigin(request.headers.origin, origins)) {
       upgrade(relay, sockets, request, socket, head)
@@ -99,18 +107,6 @@ function upgrade(
       token: tokenOf(request),
     })
   })
-}
-
-function answer(relay: Relay, request: IncomingMessage, response: ServerResponse): void {
-  const path = request.url?.replace(/\?.*$/s, '')
-  if (request.method !== 'GET' || path !== '/health') {
-    response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n')
-    return
-  }
-  const health = relay.health()
-  response
-    .writeHead(health.ready ? 200 : 503, { 'content-type': 'application/json' })
-    .end(`${JSON.stringify(health)}\n`)
 }
 
 function bind(server: Server, host: string, port: number): Promise<void> {

@@ -1,9 +1,13 @@
 /** The public surface of `statemesh/relay`. */
 export type { Grant, Right } from './grants.ts'
 export { type ListenOptions, listen, type RelayServer } from './http-server.ts'
+export type { RelayMeter } from './meter.ts'
+export { type RelayGauges, RelayMetrics } from './metrics.ts'
+export type { QuarantinedUpdate } from './quarantine.ts'
 export { createRelay, type LinkRequest, type Relay, type RelayHealth } from './relay.ts'
 export {
   defaultRelayLimits,
+  limitReasons,
   type RelayEvent,
   type RelayLimits,
   type RelayOptions,

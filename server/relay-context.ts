@@ -2,6 +2,7 @@
 import type { TimeSource } from '../src/base/time.ts'
 import type { DocumentName } from '../src/model/document-name.ts'
 import type { Access } from './access.ts'
+import type { RelayMeter } from './meter.ts'
 import type { QuarantinedUpdate } from './quarantine.ts'
 import type { RelayEvent, RelayLimits } from './relay-options.ts'
 import type { Room } from './room.ts'
@@ -9,6 +10,7 @@ import type { Room } from './room.ts'
 export interface RelayContext {
   readonly time: TimeSource
   readonly limits: Readonly<RelayLimits>
+  readonly meter: RelayMeter
   /** Undefined where everybody may do everything. */
   readonly access: Access | undefined
   /** The id of this relay process, for `hello`. */
@@ -26,6 +28,8 @@ export interface RelayContext {
 
 /** A connection of either dialect, as the relay sees it. */
 export interface Connection {
+  /** Bytes that wait for it to read them. */
+  readonly queuedBytes: number
   /** Does what is due at `now` (monotonic). */
   tick(now: number): void
   /** Stops taking in what arrives. */

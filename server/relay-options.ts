@@ -3,62 +3,37 @@ import type { RandomSource } from '../src/base/random.ts'
 import type { TimeSource } from '../src/base/time.ts'
 import { documentWritersMax } from '../src/model/writer-limit.ts'
 import type { Storage } from '../src/storage/storage.ts'
+import type { RelayMeter } from './meter.ts'
 import type { TokenVerifier } from './token.ts'
 
+/** What each is for, and why it is what it is by default, say the `limitReasons`. */
 export interface RelayLimits {
-  /** The longest message; a compacted document travels as one update, so it bounds those too. */
   messageBytesMax: number
-  /** A document; a `Y.Doc` takes 11 to 13 times its bytes, so that this is 400 MB in a client. */
   documentBytesMax: number
-  /** Clients that ever wrote in a document; each costs every later change of every replica. */
   documentWritersMax: number
-  /** Documents on a link; each costs about 1 kB. */
   channelsMax: number
-  /** Connections from one address (IPv6: one /64); each costs 10 to 17 kB. A proxy is one address. */
   connectionsPerAddressMax: number
-  /** Updates of a connection; about twice what a relay can store, so that it stops floods alone. */
   updatesPerSecondMax: number
-  /** Bytes of updates of a connection; a disk takes as much. */
   bytesPerSecondMax: number
-  /** Documents that a connection has itself sent, after those that it opens first. */
   joinsPerSecondMax: number
-  /** Clients that a connection brings to documents that did not know them: one whole document's. */
   newWritersMax: number
-  /** How fast a connection may bring more of them. A process needs one for all its documents. */
   newWritersPerSecondMax: number
-  /** Invalid updates and names of a connection before it is closed with 4400. */
   offencesMax: number
-  /** Refused updates that are kept to be looked at. */
   quarantineCountMax: number
-  /** Of each, at most this many bytes. */
   quarantineBytesMax: number
-  /** What a client says about itself, as JSON; it goes to every reader at each of its changes. */
   awarenessStateLengthMax: number
-  /** Clients of one document that say something. */
   awarenessClientsMax: number
-  /** Clients that one socket speaks for; a client needs one. */
   awarenessOwnedMax: number
-  /** What a client says is taken back after so long; stock clients repeat it every 15 s. */
   awarenessIdleMilliseconds: number
-  /** How many bytes of updates a link may have under way without a durable ack. */
   windowBytes: number
-  /** Bytes that wait for a slow reader; with 1,000 slow readers 4 GB, with the usual few nothing. */
   queueBytesMax: number
-  /** A reader whose queue has been too long for this long is closed with 1013. */
   slowReaderMilliseconds: number
-  /** Updates of a room that stay in memory, beyond what its last joiner needed. */
   roomBytesMax: number
-  /** A room that nobody has used for this long leaves memory. */
   roomIdleMilliseconds: number
-  /** A statemesh link that has sent nothing for this long gets a ping. */
   pingMilliseconds: number
-  /** A statemesh link on which nothing arrived for this long is dead. */
   deadMilliseconds: number
-  /** Stock clients give up a socket that is silent for 30 s. */
   keepAliveMilliseconds: number
-  /** How long before its token ends a statemesh link is asked for a fresh one. */
   tokenRenewMilliseconds: number
-  /** How long closing waits for the other ends of links. */
   drainMilliseconds: number
 }
 
@@ -94,6 +69,49 @@ export const defaultRelayLimits: Readonly<RelayLimits> = {
   drainMilliseconds: 5_000,
 }
 
+/** Every limit with the reason for its default; the README has them as a table. */
+export const limitReasons: Readonly<Record<keyof RelayLimits, string>> = {
+  messageBytesMax:
+    'The longest message; a compacted document travels as one update, so it bounds those too',
+  documentBytesMax:
+    'A document; a `Y.Doc` takes 11 to 13 times its bytes, so that this is 400 MB in a client',
+  documentWritersMax:
+    'Clients that ever wrote in a document; each costs every later change of every replica',
+  channelsMax: 'Documents on a link; each costs about 1 kB',
+  connectionsPerAddressMax:
+    'Connections from one address (IPv6: one /64); each costs 10 to 17 kB. A proxy is one address',
+  updatesPerSecondMax:
+    'Updates of a connection; about twice what a relay can store, so that it stops floods alone',
+  bytesPerSecondMax: 'Bytes of updates of a connection; a disk takes as much',
+  joinsPerSecondMax: 'Documents that a connection has itself sent, after those that it opens first',
+  newWritersMax:
+    "Clients that a connection brings to documents that did not know them: one whole document's",
+  newWritersPerSecondMax:
+    'How fast a connection may bring more of them. A process needs one for all its documents',
+  offencesMax: 'Invalid updates and names of a connection before it is closed with 4400',
+  quarantineCountMax: 'Refused updates that are kept to be looked at',
+  quarantineBytesMax: 'Of each, at most this many bytes',
+  awarenessStateLengthMax:
+    'What a client says about itself, as JSON; it goes to every reader at each of its changes',
+  awarenessClientsMax: 'Clients of one document that say something',
+  awarenessOwnedMax: 'Clients that one socket speaks for; a client needs one',
+  awarenessIdleMilliseconds:
+    'What a client says is taken back after so long; stock clients repeat it every 15 s',
+  windowBytes: 'How many bytes of updates a link may have under way without a durable ack',
+  queueBytesMax:
+    'Bytes that wait for a slow reader; with 1,000 slow readers 4 GB, with the usual few nothing',
+  slowReaderMilliseconds:
+    'A reader whose queue has been too long for this long is closed with 1013',
+  roomBytesMax: 'Updates of a room that stay in memory, beyond what its last joiner needed',
+  roomIdleMilliseconds: 'A room that nobody has used for this long leaves memory',
+  pingMilliseconds: 'A statemesh link that has sent nothing for this long gets a ping',
+  deadMilliseconds: 'A statemesh link on which nothing arrived for this long is dead',
+  keepAliveMilliseconds: 'Stock clients give up a socket that is silent for 30 s',
+  tokenRenewMilliseconds:
+    'How long before its token ends a statemesh link is asked for a fresh one',
+  drainMilliseconds: 'How long closing waits for the other ends of links',
+}
+
 /** Something worth a line in a log. */
 export interface RelayEvent {
   readonly level: 'info' | 'warn' | 'error'
@@ -124,6 +142,8 @@ export interface RelayOptions {
   /** Default: the system's. */
   random?: RandomSource
   limits?: Partial<RelayLimits>
+  /** Is told what the relay does, such as a `RelayMetrics`. */
+  meter?: RelayMeter
   /** Checks the tokens of connections; without it everybody may do everything. */
   tokens?: TokenVerifier
   onEvent?: (event: RelayEvent) => void

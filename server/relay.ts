@@ -17,6 +17,8 @@ import { AddressCounter } from './address-counter.ts'
 import { closeCodeOf } from './close-code.ts'
 import { LinkConnection } from './connection.ts'
 import { documentOfPath } from './document-path.ts'
+import { silentMeter } from './meter.ts'
+import type { RelayGauges } from './metrics.ts'
 import { Quarantine, type QuarantinedUpdate } from './quarantine.ts'
 import type { Connection, RelayContext } from './relay-context.ts'
 import {
@@ -28,6 +30,7 @@ import {
 import { openRevocations, type Revocation, type Revocations } from './revocations.ts'
 import { Room, type RoomLimits, roomLimits } from './room.ts'
 import { StockConnection } from './stock-connection.ts'
+import { StorageMonitor } from './storage-monitor.ts'
 import type { AccessToken } from './token.ts'
 
 /** What is known of a connection before it speaks. */
@@ -47,6 +50,8 @@ export interface RelayHealth {
   readonly live: boolean
   /** Whether it accepts connections. */
   readonly ready: boolean
+  /** Why it is not ready. */
+  readonly reasons: readonly string[]
   readonly rooms: number
   readonly connections: number
   readonly generation: string
@@ -86,6 +91,7 @@ export class Relay {
   readonly limits: Readonly<RelayLimits>
   readonly time: TimeSource
   readonly #storage: Storage
+  readonly #monitor: StorageMonitor
   readonly #incarnation: Incarnation
   readonly #context: RelayContext
   readonly #onEvent: (event: RelayEvent) => void
@@ -107,9 +113,15 @@ export class Relay {
   constructor(options: RelayOptions, { incarnation, revocations, node }: RelayParts) {
     this.limits = { ...defaultRelayLimits, ...options.limits }
     this.time = options.time ?? systemTime
-    this.#storage = options.storage
+    const meter = options.meter ?? silentMeter
+    this.#monitor = new StorageMonitor(this.time, meter)
+    this.#storage = this.#monitor.watch(options.storage)
     this.#incarnation = incarnation
-    this.#onEvent = options.onEvent ?? (() => undefined)
+    const { onEvent } = options
+    this.#onEvent = event => {
+      if (event.event === 'rejected') meter.rejected(String(event.code))
+      onEvent?.(event)
+    }
     this.#roomLimits = roomLimits(this.limits)
     this.#addresses = new AddressCounter(this.limits.connectionsPerAddressMax)
     this.#quarantine = new Quarantine({
@@ -121,6 +133,7 @@ export class Relay {
     this.#context = {
       time: this.time,
       limits: this.limits,
+      meter,
       access: this.#access,
       node,
       generation: () => incarnation.generation,
@@ -164,6 +177,24 @@ export class Relay {
     )
   }
 
+  /** What is going on at this moment. */
+  gauges(): RelayGauges {
+    let queuedBytes = 0
+    for (const connection of this.#connections) queuedBytes += connection.queuedBytes
+    return { connections: this.#connections.size, rooms: this.#rooms.size, queuedBytes }
+  }
+
+  /**
+   * Checks that a token is an administrator's; where no tokens are asked for everybody is one.
+   *
+   * @throws TOKEN_INVALID, TOKEN_EXPIRED, ACCESS_DENIED, LINK_FAILED
+   */
+  async checkAdmin(token: string | undefined): Promise<void> {
+    if (this.#access === undefined) return
+    const { grants } = await this.#access.admit(token)
+    if (!grants.admin) throw accessDenied("the token is not an administrator's")
+  }
+
   /**
    * Takes back tokens that have not expired: those of a subject so far, or one by its id. Connections
    * that use them are closed with 4403, and it holds after a restart.
@@ -180,9 +211,13 @@ export class Relay {
   }
 
   health(): RelayHealth {
+    const reasons: string[] = []
+    if (this.#closing !== undefined) reasons.push('the relay closes')
+    if (this.#monitor.failing) reasons.push('the storage fails')
     return {
       live: true,
-      ready: this.#closing === undefined,
+      ready: reasons.length === 0,
+      reasons,
       rooms: this.#rooms.size,
       connections: this.#connections.size,
       generation: this.#incarnation.generation,

@@ -112,6 +112,10 @@ export class StockConnection implements Connection, RoomMember {
     this.#room.join(this)
   }
 
+  get queuedBytes(): number {
+    return this.#link.bufferedBytes
+  }
+
   tick(now: number): void {
     if (now - this.#lastSent < this.#relay.limits.keepAliveMilliseconds) return
     if (this.#pressure.writable()) this.#sendBytes(keepAliveMessage)
@@ -225,6 +229,7 @@ export class StockConnection implements Connection, RoomMember {
   }
 
   #write(update: Uint8Array, kind: 'answer' | 'update'): void {
+    this.#relay.meter.update(update.length)
     this.#conduct.update(update.length)
     if (this.#accept(update) !== 'gap') {
       this.#asks = 0

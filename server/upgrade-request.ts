@@ -7,8 +7,9 @@ import { tokenSubprotocolPrefix } from '../src/transport/websocket-transport.ts'
  * The token of a request: in its `Authorization` header, as a subprotocol, or, for the stock dialect
  * alone, whose clients can send neither, in the query string.
  */
-export function tokenOf({ headers, url = '/' }: IncomingMessage): string | undefined {
-  const bearer = /^bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1]
+export function tokenOf(request: IncomingMessage): string | undefined {
+  const { headers, url = '/' } = request
+  const bearer = bearerOf(request)
   if (bearer !== undefined) return bearer
   const offered = subprotocolsOf(headers['sec-websocket-protocol'])
   const asSubprotocol = offered.find(name => name.startsWith(tokenSubprotocolPrefix))
@@ -16,6 +17,11 @@ export function tokenOf({ headers, url = '/' }: IncomingMessage): string | undef
   if (offered.includes(subprotocol)) return undefined
   const query = url.includes('?') ? url.slice(url.indexOf('?') + 1) : ''
   return new URLSearchParams(query).get('token') ?? undefined
+}
+
+/** The token in the `Authorization` header. */
+export function bearerOf({ headers }: IncomingMessage): string | undefined {
+  return /^bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1]
 }
 
 function subprotocolsOf(header: string | undefined): string[] {

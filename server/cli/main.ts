@@ -2,9 +2,11 @@
 /** The command line of Statemesh. */
 import { Command } from 'commander'
 import { addRelayCommand } from './relay-command.ts'
+import { addTokenCommand } from './token-command.ts'
 
 const program = new Command('statemesh').description(
   'shared state for fleets of agents: relays and tools',
 )
 addRelayCommand(program)
+addTokenCommand(program)
 await program.parseAsync()

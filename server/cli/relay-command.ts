@@ -1,45 +1,46 @@
 /** `statemesh relay`: a relay on LevelDB, until SIGTERM or SIGINT. */
-import { type Command, InvalidArgumentError } from 'commander'
-import { toStatemeshError } from '../../src/base/error.ts'
+import type { Command } from 'commander'
+import { StatemeshError, toStatemeshError } from '../../src/base/error.ts'
 import { systemTime } from '../../src/base/time.ts'
 import { withCompaction } from '../../src/storage/compaction.ts'
 import { openLevelStorage } from '../../src/storage/level-storage.ts'
 import type { Storage } from '../../src/storage/storage.ts'
+import { configOptions, type RelayConfig, readConfig } from '../config.ts'
 import { listen, type RelayServer } from '../http-server.ts'
 import { MergeThread } from '../merge-thread.ts'
+import { RelayMetrics } from '../metrics.ts'
 import { createRelay } from '../relay.ts'
-import { log } from './log.ts'
+import { type TokenVerifier, tokenVerifier } from '../token.ts'
+import { log, setLogLevel } from './log.ts'
+import { readText, readTokenKeys } from './token-keys.ts'
 
-interface RelayFlags {
-  port: number
-  host: string
-  data: string
-}
+type RelayFlags = { config?: string } & Record<string, string | boolean>
 
 export function addRelayCommand(program: Command): void {
-  program
+  const command = program
     .command('relay')
     .description('start a relay; it prints one JSON line on stdout when it is ready')
-    .option('--port <number>', 'the port to listen on, 0 for any free one', parsePort, 4100)
-    .option('--host <address>', 'the address to listen on', '127.0.0.1')
-    .option('--data <directory>', 'where its database is', './relay-data')
-    .action(runRelay)
-}
-
-function parsePort(text: string): number {
-  const port = Number(text)
-  if (/^\d+$/.test(text) && port <= 65_535) return port
-  throw new InvalidArgumentError('a port is a number from 0 to 65535.')
+    .option('--config <file>', 'settings as a JSON object; flags and STATEMESH_... win over it')
+  for (const { name, flag, default: value, what, isSwitch } of configOptions) {
+    if (name === 'tokenSecret') continue // others on the machine can read the command line
+    const shown = value === undefined ? what : `${what} (${value})`
+    command.option(isSwitch ? flag : `${flag} <value>`, shown)
+  }
+  command.action(runRelay)
 }
 
 async function runRelay(flags: RelayFlags): Promise<void> {
   try {
-    const merger = new MergeThread()
-    const storage = await openStorage(flags.data, merger)
-    const server = await start(storage, flags).catch(async error => {
+    const config = await configOf(flags)
+    setLogLevel(config.logLevel)
+    const tokens = await tokensOf(config)
+    const metrics = new RelayMetrics()
+    const storage = await openStorage(config.data, new MergeThread(), metrics)
+    const server = await start(storage, { config, tokens, metrics }).catch(async error => {
       await storage.close()
       throw error
     })
+    metrics.watchLag(systemTime)
     const { url, port } = server
     process.stdout.write(`${JSON.stringify({ event: 'listening', url, port, pid: process.pid })}\n`)
     stopOnSignal(() => stop(server, storage))
@@ -48,11 +49,36 @@ async function runRelay(flags: RelayFlags): Promise<void> {
   }
 }
 
-async function openStorage(location: string, merger: MergeThread): Promise<Storage> {
+async function configOf({ config: path, ...flags }: RelayFlags): Promise<RelayConfig> {
+  const { env: environment } = process
+  if (path === undefined) return readConfig({ flags, environment })
+  const text = await readText(path)
+  try {
+    return readConfig({ flags, environment, file: JSON.parse(text) })
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown
+    throw new StatemeshError('OPTION_INVALID', `${path} is no JSON`, { cause: thrown })
+  }
+}
+
+async function tokensOf(config: RelayConfig): Promise<TokenVerifier | undefined> {
+  const keys = await readTokenKeys(config)
+  const { tokenIssuer: issuer, tokenAudience: audience } = config
+  return keys && tokenVerifier(keys, { issuer, audience })
+}
+
+async function openStorage(
+  location: string,
+  merger: MergeThread,
+  metrics: RelayMetrics,
+): Promise<Storage> {
   return withCompaction(await openLevelStorage({ location }), {
     time: systemTime,
     mergeLog: updates => merger.merge(updates),
-    onCompacted: report => log({ level: 'info', event: 'compacted', ...report }),
+    onCompacted: report => {
+      metrics.compacted()
+      log({ level: 'info', event: 'compacted', ...report })
+    },
     onDamaged: damaged => {
       for (const record of damaged) log({ level: 'error', event: 'damaged', ...record })
     },
@@ -61,10 +87,26 @@ async function openStorage(location: string, merger: MergeThread): Promise<Stora
   })
 }
 
-async function start(storage: Storage, { host, port }: RelayFlags): Promise<RelayServer> {
-  const relay = await createRelay({ storage, onEvent: event => log({ ...event }) })
+interface StartOptions {
+  config: RelayConfig
+  tokens: TokenVerifier | undefined
+  metrics: RelayMetrics
+}
+
+async function start(
+  storage: Storage,
+  { config, tokens, metrics }: StartOptions,
+): Promise<RelayServer> {
+  const { host, port, insecure, origins, limits } = config
+  const relay = await createRelay({
+    storage,
+    limits,
+    meter: metrics,
+    ...(tokens && { tokens }),
+    onEvent: event => log({ ...event }),
+  })
   try {
-    return await listen(relay, { host, port })
+    return await listen(relay, { host, port, insecure, metrics, ...(origins && { origins }) })
   } catch (error) {
     await relay.close()
     throw error

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -7,7 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import * as Y from 'yjs'
 import { seededRandom } from '../../src/base/random.ts'
 import { type RelayProcess, startRelayProcess } from '../support/relay-process.ts'
-import { inRepository } from '../support/repository.ts'
+import { runCommandLine as run } from '../support/run-command-line.ts'
 import { testSeed } from '../support/seed.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { waitUntil } from '../support/wait-until.ts'
@@ -28,21 +27,6 @@ async function relayOn(data: string): Promise<RelayProcess> {
 const health = async ({ url }: RelayProcess) => {
   const response = await fetch(`${url.replace('ws', 'http')}/health`)
   return { status: response.status, body: (await response.json()) as Record<string, unknown> }
-}
-
-/** Runs the command line to its end. */
-async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [inRepository('dist/server/cli/main.js'), ...args])
-  let stdout = ''
-  let stderr = ''
-  child.stdout.on('data', text => {
-    stdout += text
-  })
-  child.stderr.on('data', text => {
-    stderr += text
-  })
-  const [code] = await once(child, 'close')
-  return { code, stdout, stderr }
 }
 
 describe('a restart', () => {
@@ -165,6 +149,7 @@ describe('the command line', () => {
   test('refuses a port that is none', async () => {
     const { code, stderr } = await run('relay', '--port', 'http')
     expect(code).toBe(1)
-    expect(stderr).toContain('a port is a number')
+    expect(stderr).toContain('OPTION_INVALID')
+    expect(stderr).toContain('port: ')
   })
 })

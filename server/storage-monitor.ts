@@ -1,0 +1,74 @@
+/**
+ * A storage that tells how its appends go: how many become durable together and how long that
+ * takes, and whether they fail at present.
+ */
+import type { TimeSource } from '../src/base/time.ts'
+import type { Storage } from '../src/storage/storage.ts'
+import type { RelayMeter } from './meter.ts'
+
+/** A failure that nothing has followed says little about the disk of now. */
+const failureMilliseconds = 30_000
+
+export class StorageMonitor {
+  readonly #time: TimeSource
+  readonly #meter: RelayMeter
+  #failedAt: number | undefined
+  /** What became durable in this turn: the appends of one commit resolve together. */
+  #updates = 0
+  #bytes = 0
+  #since = 0
+
+  constructor(time: TimeSource, meter: RelayMeter) {
+    this.#time = time
+    this.#meter = meter
+  }
+
+  /** Whether the last append failed, lately. */
+  get failing(): boolean {
+    const { monotonic } = this.#time
+    return this.#failedAt !== undefined && monotonic() - this.#failedAt < failureMilliseconds
+  }
+
+  /** The storage, watched. */
+  watch(storage: Storage): Storage {
+    return {
+      load: document => storage.load(document),
+      append: (document, update) => {
+        const append = storage.append(document, update)
+        const begun = this.#time.monotonic()
+        append.then(
+          () => this.#committed(update.length, begun),
+          () => this.#failed(),
+        )
+        return append
+      },
+      replace: (document, through, update) => storage.replace(document, through, update),
+      remove: document => storage.remove(document),
+      documents: () => storage.documents(),
+      records: prefix => storage.records(prefix),
+      writeRecord: (key, value) => storage.writeRecord(key, value),
+      close: () => storage.close(),
+    }
+  }
+
+  #committed(bytes: number, begun: number): void {
+    this.#failedAt = undefined
+    if (this.#updates === 0) {
+      this.#since = begun
+      queueMicrotask(() => this.#report())
+    }
+    this.#updates += 1
+    this.#bytes += bytes
+  }
+
+  // The failure itself reaches whoever appended.
+  #failed(): void {
+    this.#failedAt = this.#time.monotonic()
+  }
+
+  #report(): void {
+    this.#meter.committed(this.#updates, this.#bytes, this.#time.monotonic() - this.#since)
+    this.#updates = 0
+    this.#bytes = 0
+  }
+}
