@@ -12,6 +12,7 @@ import type { LogPartition } from '../../partition/log/log-partition.ts'
 import type { RegisterPartition } from '../../partition/register/register-partition.ts'
 import { fromChunks, toChunks } from '../chunked-values.ts'
 import type { HistoryReplica } from '../replica-port.ts'
+import { chunksMax, fieldsOf, isCount, isText } from '../stored-fields.ts'
 import { viewDigest } from '../view-digest.ts'
 import type { EventCursor } from './event-cursor.ts'
 import type { ProjectionProblem, ProjectionStart } from './projection-state.ts'
@@ -51,7 +52,7 @@ export class ProjectionSnapshots {
     log: Pick<LogPartition, 'entries' | 'get' | 'length'>,
     version: number,
   ): ProjectionStart | undefined {
-    const head = this.#registers.get(headKey) as Head | undefined
+    const head = readHead(this.#registers.get(headKey))
     if (head === undefined || head.version !== version || head.failed) return undefined
     if (!covers(head, log)) return undefined
     const chunks = chunkKeys(head.chunks).map(key => this.#registers.get(key))
@@ -113,6 +114,15 @@ function covers(head: Head, log: Pick<LogPartition, 'entries' | 'get' | 'length'
   let behind = 0
   for (const _ of log.entries({ after: head.position })) behind += 1
   return log.length - behind === head.count
+}
+
+function readHead(value: unknown): Head | undefined {
+  const { version, position, count, cursor, chunks, digest, failed } = fieldsOf(value)
+  const { timestamp, actor, writer, seq } = fieldsOf(position)
+  if (![version, count, chunks, timestamp, writer, seq].every(isCount)) return undefined
+  if (!isText(digest) || !isText(actor) || (chunks as number) > chunksMax) return undefined
+  if (typeof cursor !== 'object' || cursor === null) return undefined
+  return { ...(value as Head), failed: failed !== false }
 }
 
 function digestOf(chunks: readonly unknown[]): string {

@@ -12,6 +12,7 @@ import type { CrdtPartition } from '../../partition/crdt-partition.ts'
 import type { RegisterPartition } from '../../partition/register/register-partition.ts'
 import { openTogether } from '../open-together.ts'
 import type { HistoryReplica } from '../replica-port.ts'
+import { fieldsOf, isText } from '../stored-fields.ts'
 import { documentDigest, stateDigest } from './document-digest.ts'
 import type { IntegrityCheck, IntegrityIssue } from './integrity-check.ts'
 
@@ -103,8 +104,12 @@ export class DigestExchange {
   /** Which replicas have taken in the same as another and hold something else. @throws CLOSED */
   compare(): IntegrityIssue[] {
     const own = this.own()
-    const others = [...this.#published.entries()].map(([, digest]) => digest)
-    const all = [...own, ...others.filter(({ node }) => node !== this.#node)]
+    const others = [...this.#published.entries()].flatMap(([, digest]) => {
+      const { partition, node, state, digest: content } = fieldsOf(digest)
+      const whole = [partition, node, state, content].every(isText)
+      return whole && node !== this.#node ? [digest] : []
+    })
+    const all = [...own, ...others]
     return all.flatMap((one, index) => {
       return all
         .slice(index + 1)

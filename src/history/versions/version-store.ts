@@ -14,6 +14,7 @@ import type { RegisterPartition } from '../../partition/register/register-partit
 import { fromChunks, toChunks } from '../chunked-values.ts'
 import { type HistoryDefinition, versionsName } from '../history-definition.ts'
 import type { HistoryReplica } from '../replica-port.ts'
+import { chunksMax, fieldsOf, isClocks, isCount, isText } from '../stored-fields.ts'
 import { viewDigest } from '../view-digest.ts'
 import { PastView } from './past-view.ts'
 
@@ -172,7 +173,7 @@ export class VersionStore<Value> {
 
   /** The newest first. */
   reversals(): LoggedReversal[] {
-    return this.#read<LoggedReversal>('reversal:').map(({ id, value, entry }) => {
+    return this.#read('reversal:', readReversal).map(({ id, value, entry }) => {
       const { kind, target, keys, seen, write } = value
       return Object.freeze({ id, kind, target, keys, seen, write, ...entry })
     })
@@ -184,7 +185,7 @@ export class VersionStore<Value> {
 
   #heads(): { version: Version; head: Head }[] {
     const { owner } = this.#definition
-    const heads = this.#read<Head>('version:').map(({ id, value: head, entry }) => {
+    const heads = this.#read('version:', readHead).map(({ id, value: head, entry }) => {
       const { name, size, digest } = head
       return { head, version: Object.freeze({ id, name, size, digest, ...entry }) }
     })
@@ -192,15 +193,16 @@ export class VersionStore<Value> {
     return heads.filter(({ version }) => owner === undefined || version.actor === owner)
   }
 
-  #read<Content>(prefix: string) {
+  /** What is there under a prefix, the newest first; what is malformed is left out. */
+  #read<Content>(prefix: string, parse: (value: unknown) => Content | undefined) {
     const registers = this.#registers
     const found = [...registers.keys()].flatMap(key => {
       if (!key.startsWith(prefix)) return []
       const [entry] = registers.siblings(key)
-      if (entry === undefined || typeof entry.value !== 'object' || entry.value === null) return []
+      const value = parse(entry?.value)
+      if (entry === undefined || value === undefined) return []
       const { actor, timestamp } = entry
       const time = timestampMilliseconds(timestamp as never)
-      const value = entry.value as Content
       return [{ id: key.slice(prefix.length), value, entry: { actor, timestamp, time } }]
     })
     return found.sort((a, b) => b.entry.timestamp - a.entry.timestamp || (a.id < b.id ? 1 : -1))
@@ -210,6 +212,27 @@ export class VersionStore<Value> {
     const alike = this.list().filter(({ name }) => (name !== undefined) === named)
     for (const version of alike.slice(this.#definition.versionsMax)) this.remove(version)
   }
+}
+
+function readHead(value: unknown): Head | undefined {
+  const { name, size, digest, chunks, seen } = fieldsOf(value)
+  if (name !== undefined && !isText(name)) return undefined
+  if (!isCount(size) || !isText(digest) || !isClocks(seen)) return undefined
+  if (!isCount(chunks) || chunks > chunksMax) return undefined
+  return { ...(name !== undefined && { name }), size, digest, chunks, seen }
+}
+
+type ReversalFields = Pick<LoggedReversal, 'kind' | 'target' | 'keys' | 'seen' | 'write'>
+
+function readReversal(value: unknown): ReversalFields | undefined {
+  const { kind, target, keys, seen, write } = fieldsOf(value)
+  if ((kind !== 'rollback' && kind !== 'undo') || !isText(target) || !isClocks(seen))
+    return undefined
+  if (!Array.isArray(keys) || !keys.every(isText)) return undefined
+  if (write === undefined) return { kind, target, keys, seen, write }
+  const { writer, timestamp } = fieldsOf(write)
+  if (!isCount(writer) || !isCount(timestamp)) return undefined
+  return { kind, target, keys, seen, write: { writer, timestamp } }
 }
 
 function chunkKeys(id: string, count: number): string[] {
