@@ -3,8 +3,17 @@
  * `benchmarks`; one run of a benchmark gives a sample of each of its figures.
  */
 
-/** One figure's part of a run; `baseline` is what a plainer way gave in the same run. */
-export type Sample = number | { readonly value: number; readonly baseline: number }
+/**
+ * One figure's part of a run; `baseline` is what a plainer way gave in the same run, and `peers`
+ * what others' packages did.
+ */
+export type Sample = number | ComparedSample
+
+export interface ComparedSample {
+  readonly value: number
+  readonly baseline?: number
+  readonly peers?: { readonly [peer: string]: number }
+}
 
 export interface Benchmark {
   /** The unit of each figure, by the figure's name. */
@@ -13,6 +22,8 @@ export interface Benchmark {
   readonly runs?: number
   /** Runs before them that do not count, for the compiler to settle. Default 1. */
   readonly warmups?: number
+  /** The largest value that a figure may have; beyond it the run fails. */
+  readonly limits?: { readonly [figure: string]: number }
   /** One run: a sample for every figure, or a thrown `Skip`. */
   run(): Samples | Promise<Samples>
 }

@@ -29,6 +29,15 @@ test('a figure with a baseline says the ratio', async () => {
   expect(lost).not.toHaveProperty('baseline')
 })
 
+test('a figure beside peers says what each did, and the ratio', async () => {
+  const [fast] = await measure('group', {
+    figures: { fast: 'ops/s' },
+    run: () => ({ fast: { value: 30, peers: { slow: 3, slower: 2 } } }),
+  })
+  expect(fast?.peers).toEqual({ slow: { value: 3, ratio: 10 }, slower: { value: 2, ratio: 15 } })
+  expect(fast).not.toHaveProperty('baseline')
+})
+
 test('a run that leaves a figure out fails', async () => {
   const benchmark = { figures: { size: 'bytes' }, run: () => ({}) }
   await expect(measure('group', benchmark)).rejects.toThrow('group/size')

@@ -1,5 +1,5 @@
 /** Runs a benchmark and sums its samples up. */
-import type { Benchmark, Sample, Samples } from './figure.ts'
+import type { Benchmark, ComparedSample, Sample, Samples } from './figure.ts'
 
 /** A figure as it is printed, one JSON line each. */
 export interface Result {
@@ -14,6 +14,8 @@ export interface Result {
   /** The median of the baseline's runs, where there is one, and `value` divided by it. */
   readonly baseline?: number
   readonly ratio?: number
+  /** The median of each peer's runs, and `value` divided by it. */
+  readonly peers?: { readonly [peer: string]: { readonly value: number; readonly ratio: number } }
 }
 
 const runsDefault = 5
@@ -51,7 +53,8 @@ function sampleOf(samples: Samples, figure: string, name: string): Sample {
 
 function summarise(name: string, unit: string, samples: readonly Sample[]): Result {
   const values = samples.map(sample => (typeof sample === 'number' ? sample : sample.value))
-  const baselines = samples.flatMap(sample => (typeof sample === 'number' ? [] : sample.baseline))
+  const compared = samples.filter(sample => typeof sample !== 'number')
+  const baselines = compared.flatMap(({ baseline }) => baseline ?? [])
   const value = median(values)
   const result = {
     name,
@@ -61,9 +64,23 @@ function summarise(name: string, unit: string, samples: readonly Sample[]): Resu
     min: rounded(Math.min(...values)),
     max: rounded(Math.max(...values)),
   }
-  if (baselines.length === 0) return result
+  return { ...result, ...baselineOf(value, baselines), ...peersOf(value, compared) }
+}
+
+function baselineOf(value: number, baselines: readonly number[]): Partial<Result> {
+  if (baselines.length === 0) return {}
   const baseline = median(baselines)
-  return { ...result, baseline: rounded(baseline), ratio: rounded(value / baseline) }
+  return { baseline: rounded(baseline), ratio: rounded(value / baseline) }
+}
+
+function peersOf(value: number, samples: readonly ComparedSample[]): Partial<Result> {
+  const names = new Set(samples.flatMap(({ peers = {} }) => Object.keys(peers)))
+  if (names.size === 0) return {}
+  const entries = [...names].map(name => {
+    const theirs = median(samples.flatMap(({ peers }) => peers?.[name] ?? []))
+    return [name, { value: rounded(theirs), ratio: rounded(value / theirs) }] as const
+  })
+  return { peers: Object.fromEntries(entries) }
 }
 
 export function median(values: readonly number[]): number {

@@ -15,16 +15,21 @@ async function runGroup(group: string): Promise<boolean> {
 async function report(group: string, benchmark: Benchmark): Promise<boolean> {
   const names = Object.keys(benchmark.figures).map(figure => `${group}/${figure}`)
   try {
-    for (const result of await measure(group, benchmark)) {
-      process.stdout.write(`${JSON.stringify(result)}\n`)
-    }
-    return true
+    const results = await measure(group, benchmark)
+    for (const result of results) process.stdout.write(`${JSON.stringify(result)}\n`)
+    const beyond = results.filter(({ name, max }) => max > limitOf(benchmark, group, name))
+    for (const { name, max } of beyond) process.stderr.write(`failed ${name}: ${max}\n`)
+    return beyond.length === 0
   } catch (error) {
     const skipped = error instanceof Skip
     const why = skipped || !(error instanceof Error) ? String(error) : error.stack
     process.stderr.write(`${skipped ? 'skipped' : 'failed'} ${names.join(', ')}: ${why}\n`)
     return skipped
   }
+}
+
+function limitOf({ limits }: Benchmark, group: string, name: string): number {
+  return limits?.[name.slice(group.length + 1)] ?? Number.POSITIVE_INFINITY
 }
 
 process.exitCode = (await runGroup(process.argv[2] as string)) ? 0 : 1

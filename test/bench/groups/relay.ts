@@ -2,42 +2,54 @@
 import { seededRandom, systemRandom } from '../../../src/base/random.ts'
 import { inDirectory } from '../directory.ts'
 import type { Benchmark } from '../figure.ts'
+import { installedPeers } from '../peers/peer-kinds.ts'
 import { ours, oursStock, plainWs, type ServerKind } from '../relay/bench-server.ts'
 import { measureFanout } from '../relay/fanout.ts'
+import { measureRooms } from '../relay/idle-rooms.ts'
 import { type IngestOptions, measureAcks, measureIngest } from '../relay/ingest.ts'
+import { measureJoins, measurePlainSend } from '../relay/joining.ts'
 import { killRounds } from '../relay/kill-rounds.ts'
 import { measureLatency } from '../relay/latency.ts'
 
+/** What each server starts for itself is its warm-up. */
+const few = { runs: 3, warmups: 0 }
+
 /** As many as a server of each kind can do in a few seconds. */
-const fanoutUpdates = { ours: { 10: 60_000, 100: 30_000 }, others: { 10: 30_000, 100: 4_000 } }
+const fanoutUpdates = { ours: { 10: 90_000, 100: 45_000 }, others: { 10: 20_000, 100: 4_000 } }
 
 function fanout(figure: string, kind: ServerKind, readers: 10 | 100): Benchmark {
   return {
     figures: { [figure]: 'updates/CPU s' },
-    runs: 3,
-    warmups: 0,
+    ...few,
     async run() {
       const value = await measureFanout(kind, { readers, updates: fanoutUpdates.ours[readers] })
       const updates = fanoutUpdates.others[readers]
       const baseline = await measureFanout(plainWs, { readers, updates })
-      return { [figure]: { value, baseline } }
+      const peers = await ofPeers(peer => measureFanout(peer, { readers, updates }))
+      return { [figure]: { value, baseline, peers } }
     },
   }
+}
+
+async function ofPeers(
+  measurePeer: (peer: ServerKind) => Promise<number>,
+): Promise<{ [peer: string]: number }> {
+  const values: { [peer: string]: number } = {}
+  for (const peer of installedPeers()) values[peer.name] = await measurePeer(peer)
+  return values
 }
 
 function ingest(figure: string, options: IngestOptions): Benchmark {
   return {
     figures: { [figure]: 'updates/s' },
-    runs: 3,
-    warmups: 0,
+    ...few,
     run: async () => ({ [figure]: await measureIngest(options) }),
   }
 }
 
 const acks: Benchmark = {
   figures: { 'ack-p50': 'ms', 'ack-p99': 'ms' },
-  runs: 3,
-  warmups: 0,
+  ...few,
   async run() {
     const { p50, p99 } = await measureAcks({ updatesPerSecond: 5_000, seconds: 8 })
     return { 'ack-p50': p50, 'ack-p99': p99 }
@@ -46,8 +58,7 @@ const acks: Benchmark = {
 
 const latency: Benchmark = {
   figures: { 'latency-p50': 'ms', 'latency-p99': 'ms' },
-  runs: 3,
-  warmups: 0,
+  ...few,
   async run() {
     const options = { readers: 10, updatesPerSecond: 100, seconds: 5 }
     const value = await measureLatency(ours, options)
@@ -59,10 +70,46 @@ const latency: Benchmark = {
   },
 }
 
+/** The document as stored is about 10 MB; the baseline is `ws` sending as many bytes. */
+const joins: Benchmark = {
+  figures: {
+    'join-10mb': 'CPU ms',
+    'join-10mb-changed': 'CPU ms',
+    'join-10mb-restarted': 'CPU ms',
+    'join-10mb-10-behind': 'CPU ms',
+  },
+  ...few,
+  async run() {
+    const costs = await measureJoins(ours)
+    const baseline = await measurePlainSend(costs.bytes)
+    return {
+      'join-10mb': { value: costs.join, baseline },
+      'join-10mb-changed': { value: costs.afterChange, baseline },
+      'join-10mb-restarted': { value: costs.afterRestart, baseline },
+      'join-10mb-10-behind': costs.tenBehind,
+    }
+  },
+}
+
+const rooms: Benchmark = {
+  figures: { 'room-memory': 'kB a room' },
+  runs: 1,
+  warmups: 0,
+  async run() {
+    const options = { rooms: 1_000, clients: 2 }
+    const value = await measureRooms(ours, options)
+    const baseline = await measureRooms(plainWs, options)
+    const peers = await ofPeers(peer => measureRooms(peer, options))
+    return { 'room-memory': { value, baseline, peers } }
+  },
+}
+
 const killRoundsDefault = 50
 
+/** `KILL_ROUNDS=500 SEED=<number> npm run bench -- relay` for more of them, or the same again. */
 const kills: Benchmark = {
   figures: { 'kill-rounds': 'kills', acked: 'updates', survived: 'updates', lost: 'updates' },
+  limits: { lost: 0 },
   runs: 1,
   warmups: 0,
   async run() {
@@ -70,9 +117,7 @@ const kills: Benchmark = {
     const seed = Number(process.env.SEED ?? systemRandom.uint32())
     const random = seededRandom(seed)
     const totals = await inDirectory(directory => killRounds({ directory, rounds, random }))
-    if (totals.lost > 0) {
-      throw new Error(`lost acked updates, SEED=${seed}: ${JSON.stringify(totals)}`)
-    }
+    if (totals.lost > 0) process.stderr.write(`acked updates were lost with SEED=${seed}\n`)
     return { 'kill-rounds': totals.rounds, ...totals }
   },
 }
@@ -82,10 +127,12 @@ export const benchmarks: readonly Benchmark[] = [
   fanout('fanout-100', ours, 100),
   fanout('fanout-stock-10', oursStock, 10),
   fanout('fanout-stock-100', oursStock, 100),
-  ingest('ingest', { documents: 1, updates: 100_000, inFlight: 1_000 }),
-  ingest('ingest-singly', { documents: 1, updates: 100_000, inFlight: 1_000, singly: true }),
-  ingest('ingest-100-docs', { documents: 100, updates: 100_000, inFlight: 1_000 }),
+  ingest('ingest', { documents: 1, updates: 200_000, inFlight: 1_000 }),
+  ingest('ingest-singly', { documents: 1, updates: 200_000, inFlight: 1_000, singly: true }),
+  ingest('ingest-100-docs', { documents: 100, updates: 200_000, inFlight: 1_000 }),
   acks,
   latency,
+  joins,
+  rooms,
   kills,
 ]

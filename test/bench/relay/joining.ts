@@ -1,0 +1,167 @@
+/** What it costs a server that somebody joins a large document, in milliseconds of its CPU. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { inDirectory } from '../directory.ts'
+import { Skip } from '../figure.ts'
+import { type BenchClient, connectClient } from './bench-client.ts'
+import { type BenchServer, plainWs, type ServerKind } from './bench-server.ts'
+import { numberedUpdate } from './numbered-updates.ts'
+import { loadCore, pin } from './process-usage.ts'
+import { MessageSplitter } from './raw-socket.ts'
+
+/** 100,000 entries of about 100 bytes. */
+const entries = 100_000
+const padding = 'x'.repeat(65)
+const document = 'room:large/notes'
+const joins = 10
+
+export interface JoinCosts {
+  /** By somebody who has nothing. */
+  join: number
+  /** Just after another entry was written. */
+  afterChange: number
+  /** The first one after a restart; stored state has to be read for it. */
+  afterRestart: number
+  /** By somebody who lacks the last ten entries. */
+  tenBehind: number
+  /** Of the document as it is sent. */
+  bytes: number
+}
+
+export function measureJoins(kind: ServerKind): Promise<JoinCosts> {
+  pin(process.pid, loadCore)
+  return inDirectory(async directory => {
+    let server = await kind.start(directory)
+    try {
+      await write(server, kind, 1, entries)
+      // The first to join has to wait for what is prepared for all.
+      await join(server, kind)
+      await untilIdle(server)
+      let bytes = 0
+      const joined = await cost(server, joins, async () => {
+        bytes = await join(server, kind)
+      })
+      const tenBehind = await cost(server, joins, () => join(server, kind, entries - 10))
+      await write(server, kind, entries + 1, entries + 1)
+      const afterChange = await cost(server, 1, () => join(server, kind))
+      await server.stop('SIGTERM')
+      server = await kind.start(directory)
+      await untilIdle(server)
+      const afterRestart = await cost(server, 1, () => join(server, kind))
+      return { join: joined, afterChange, afterRestart, tenBehind, bytes }
+    } finally {
+      await server.stop()
+    }
+  })
+}
+
+/** What sending that many bytes costs `ws` alone. */
+export function measurePlainSend(bytes: number): Promise<number> {
+  return inDirectory(async directory => {
+    const server = await plainWs.start(directory)
+    const question = Buffer.alloc(4)
+    question.writeUInt32BE(bytes)
+    const send = async () => {
+      const client = await connectClient({ url: server.url, dialect: plainWs.dialect, document })
+      client.send([question])
+      await received(client, bytes)
+    }
+    try {
+      await send()
+      return await cost(server, joins, send)
+    } finally {
+      await server.stop()
+    }
+  })
+}
+
+/** Waits until a server has done what it puts off, such as a compaction. */
+async function untilIdle(server: BenchServer): Promise<void> {
+  for (let quiet = 0; quiet < 10; ) {
+    const before = server.cpuSeconds()
+    await sleep(250)
+    quiet = server.cpuSeconds() - before < 0.02 ? quiet + 1 : 0
+  }
+}
+
+/** The milliseconds of CPU that a server spends on each of some calls. */
+async function cost(
+  server: BenchServer,
+  times: number,
+  work: () => Promise<unknown>,
+): Promise<number> {
+  const before = server.cpuSeconds()
+  for (let left = times; left > 0; left--) await work()
+  return ((server.cpuSeconds() - before) * 1000) / times
+}
+
+/** Writes entries of the one writer there is; resolves when others can see them. */
+async function write(
+  { url }: BenchServer,
+  { dialect }: ServerKind,
+  first: number,
+  last: number,
+): Promise<void> {
+  const open = () => connectClient({ url, dialect, document, stateVector: vector(first - 1) })
+  const reader = await open()
+  const writer = await open()
+  writer.onBytes(() => undefined)
+  const arrived = new Promise<void>((resolve, reject) => {
+    const wanted = Buffer.from(`#${String(last).padStart(8, '0')};`)
+    let tail: Buffer = Buffer.alloc(0)
+    reader.onBytes(bytes => {
+      const all = Buffer.concat([tail, bytes])
+      if (all.includes(wanted)) resolve()
+      tail = Buffer.from(all.subarray(-wanted.length))
+    })
+    void reader.closed.then(() => reject(new Skip('the server has closed the reader')))
+  })
+  let seq = 0
+  for (let next = first; next <= last; ) {
+    const messages: Uint8Array[] = []
+    for (; messages.length < 500 && next <= last; next++) {
+      seq += 1
+      messages.push(dialect.update(seq, numberedUpdate(1, next, padding), document))
+    }
+    writer.send(messages)
+    while (writer.waiting > 100_000) await sleep(1)
+  }
+  await arrived
+  writer.end()
+  reader.end()
+}
+
+/** Joins with the first `known` entries; answers how many bytes came. */
+async function join({ url }: BenchServer, { dialect }: ServerKind, known = 0): Promise<number> {
+  let bytes = 0
+  const client = await connectClient({
+    url,
+    dialect,
+    document,
+    stateVector: vector(known),
+    onMessage: message => {
+      bytes += message.length
+    },
+  })
+  client.end()
+  await client.closed
+  return bytes
+}
+
+async function received(client: BenchClient, bytes: number): Promise<void> {
+  const splitter = new MessageSplitter()
+  await new Promise<void>(resolve => {
+    client.onBytes(chunk => {
+      if (splitter.push(chunk).some(({ length }) => length === bytes)) resolve()
+    })
+  })
+  client.end()
+}
+
+/** The state vector of somebody who has the writer's first entries, as Yjs encodes it. */
+function vector(known: number): Uint8Array {
+  if (known === 0) return Uint8Array.of(0)
+  const bytes = [1, 1]
+  let rest = known
+  for (; rest >= 0x80; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80)
+  return Uint8Array.from([...bytes, rest])
+}
