@@ -339,6 +339,7 @@ export class LinkConnection implements Connection, ChannelLink {
 
   /** The token has changed. */
   #applyRights(): void {
+    this.#relay.report({ level: 'info', event: 'renewed', connection: this.#id })
     for (const channel of [...this.#byDocument.values()]) {
       const right = this.#pass.right(channel.room.document)
       if (right === undefined) channel.deny(accessDenied('the token does not open the document'))

@@ -119,6 +119,7 @@ export interface RelayEvent {
     | 'connected'
     | 'disconnected'
     | 'rejected'
+    | 'renewed'
     | 'damaged'
     | 'storage-failed'
     | 'failure'

@@ -33,6 +33,7 @@ import { Pass } from './pass.ts'
 import type { Connection, RelayContext } from './relay-context.ts'
 import type { Room } from './room.ts'
 import type { RoomMember } from './room-member.ts'
+import { StockAcks } from './stock-acks.ts'
 import type { AccessToken } from './token.ts'
 
 /** An answer can have a gap only by others' commits under way, so that once or twice will do. */
@@ -68,6 +69,8 @@ export class StockConnection implements Connection, RoomMember {
   #asks = 0
   /** The position that must be durable before it is asked. */
   #askAt: number | undefined
+  /** Where the client has asked for acks. */
+  #acks: StockAcks | undefined
   /** Whether the client missed awareness messages. */
   #awarenessMissed = false
   #draining = false
@@ -159,6 +162,7 @@ export class StockConnection implements Connection, RoomMember {
   }
 
   committed(): void {
+    this.#sendAck()
     if (this.#askAt !== undefined) this.#askWhenDurable(this.#askAt)
   }
 
@@ -213,8 +217,12 @@ export class StockConnection implements Connection, RoomMember {
       case 'query-awareness':
         this.#conduct.join()
         return this.#sendAwareness()
+      case 'ack-request':
+        this.#acks ??= new StockAcks()
+        return
       case 'permission-denied':
-        return // clients do not send it
+      case 'ack':
+        return // clients do not send them
     }
   }
 
@@ -231,10 +239,13 @@ export class StockConnection implements Connection, RoomMember {
   #write(update: Uint8Array, kind: 'answer' | 'update'): void {
     this.#relay.meter.update(update.length)
     this.#conduct.update(update.length)
-    if (this.#accept(update) !== 'gap') {
+    const position = this.#accept(update)
+    if (position !== 'gap') {
       this.#asks = 0
-      return
+      this.#acks?.accepted(position, kind === 'answer')
+      return this.#sendAck()
     }
+    this.#acks?.refused()
     if (kind === 'update' || this.#asks < asksMax) return this.#askForState()
     // A client that is itself waiting for something cannot do better; what it has else arrives.
     this.#reject(new StatemeshError('UPDATE_GAP', 'the answer has a gap'))
@@ -242,9 +253,11 @@ export class StockConnection implements Connection, RoomMember {
 
   /** @throws as the room does, when what was refused has been kept to be looked at */
   #accept(update: Uint8Array): number | 'gap' {
+    this.#acks?.arrived()
     try {
       return this.#room.write(this, update)
     } catch (thrown) {
+      this.#acks?.refused()
       const { code, message: reason } = toStatemeshError(thrown, 'UPDATE_INVALID')
       if (code === 'UPDATE_INVALID') {
         const { subject } = this.#pass
@@ -253,6 +266,11 @@ export class StockConnection implements Connection, RoomMember {
       }
       throw thrown
     }
+  }
+
+  #sendAck(): void {
+    const count = this.#acks?.durable(this.#room.durablePosition)
+    if (count !== undefined) this.#send({ type: 'ack', count })
   }
 
   #askForState(): void {

@@ -18,10 +18,15 @@ export type YWebsocketMessage =
   /** The relay refuses the document; it closes the socket afterwards. */
   | { type: 'permission-denied'; reason: string }
   | { type: 'query-awareness' }
+  /** The client asks to be told what is durable; ours, stock clients do not send it. */
+  | { type: 'ack-request' }
+  /** So many updates of the client, counted since it asked, are durable. */
+  | { type: 'ack'; count: number }
 
-const messageType = { sync: 0, awareness: 1, auth: 2, queryAwareness: 3 } as const
+const messageType = { sync: 0, awareness: 1, auth: 2, queryAwareness: 3, ack: 100 } as const
 const syncStep = { request: 0, answer: 1, update: 2 } as const
 const permissionDenied = 0
+const ackStep = { request: 0, durable: 1 } as const
 
 /** An awareness message about nobody: stock clients drop a socket that is silent for 30 s. */
 export const keepAliveMessage: Uint8Array = Uint8Array.of(messageType.awareness, 1, 0)
@@ -48,6 +53,14 @@ export function encodeYWebsocketMessage(message: YWebsocketMessage): Uint8Array 
       })
     case 'query-awareness':
       return Uint8Array.of(messageType.queryAwareness)
+    case 'ack-request':
+      return Uint8Array.of(messageType.ack, ackStep.request)
+    case 'ack':
+      return encoding.encode(encoder => {
+        encoding.writeVarUint(encoder, messageType.ack)
+        encoding.writeVarUint(encoder, ackStep.durable)
+        encoding.writeVarUint(encoder, message.count)
+      })
     default:
       return unreachable(message)
   }
@@ -107,8 +120,21 @@ function readMessage(reader: Reader): YWebsocketMessage | undefined {
       return { type: 'permission-denied', reason: reader.string() }
     case messageType.queryAwareness:
       return { type: 'query-awareness' }
+    case messageType.ack:
+      return readAck(reader)
     default:
       return undefined
+  }
+}
+
+function readAck(reader: Reader): YWebsocketMessage {
+  switch (reader.varUint()) {
+    case ackStep.request:
+      return { type: 'ack-request' }
+    case ackStep.durable:
+      return { type: 'ack', count: reader.varUint() }
+    default:
+      throw frameInvalid('an unknown ack step')
   }
 }
 

@@ -29,6 +29,8 @@ const golden: readonly { message: YWebsocketMessage; hex: string }[] = [
   { message: { type: 'awareness', payload: bytes(0) }, hex: '01 01 00' },
   { message: { type: 'permission-denied', reason: 'nö' }, hex: '02 00 03 6ec3b6' },
   { message: { type: 'query-awareness' }, hex: '03' },
+  { message: { type: 'ack-request' }, hex: '64 00' },
+  { message: { type: 'ack', count: 300 }, hex: '64 01 ac02' },
 ]
 
 describe.each(golden)('the golden bytes $hex', ({ message, hex }) => {
@@ -47,13 +49,14 @@ describe.each(golden)('the golden bytes $hex', ({ message, hex }) => {
 })
 
 describe('other messages', () => {
-  it.each(['04', '64 0102', '8001'])('of an unknown type are ignored: %s', hex => {
+  it.each(['04', '65 0102', '8001'])('of an unknown type are ignored: %s', hex => {
     expect(decodeYWebsocketMessage(fromHex(hex))).toBeUndefined()
   })
 
   it.each([
     ['an unknown sync step', '00 03 00'],
     ['an unknown auth message', '02 01 00'],
+    ['an unknown ack step', '64 02'],
     ['a reason that is not UTF-8', '02 00 01 ff'],
     ['a length beyond the safe integers', '01 ffffffffffffff7f'],
   ])('are refused: %s', (_, hex) => {

@@ -191,7 +191,7 @@ describe('a token that ends', () => {
   test('ends a link with 4501, unless it sends a fresh one when it is asked', async () => {
     const time = manualTime()
     const limits = { deadMilliseconds: 1_000_000, pingMilliseconds: 1_000_000 }
-    const { url } = await securedRelay({ time, limits })
+    const { url, events } = await securedRelay({ time, limits })
     const [lazy, renewing] = [
       await linked(url, await mint({ time })),
       await linked(url, await mint({ time })),
@@ -201,7 +201,7 @@ describe('a token that ends', () => {
     expect(await lazy.next('token')).toEqual({ type: 'token', token: '' })
     await renewing.next('token')
     renewing.send({ type: 'token', token: await mint({ time }) })
-    await renewing.settled()
+    await waitUntil(() => events.some(({ event }) => event === 'renewed'))
     time.advance(30_000)
     expect(await lazy.closed).toBe(4501)
     await renewing.settled()

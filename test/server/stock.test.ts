@@ -137,7 +137,7 @@ describe('a stock socket', () => {
   test('that sends an unknown type is not minded', async () => {
     const { url } = await runningRelay()
     const { socket, messages } = await rawSocket(`${url}/my-doc`)
-    socket.send(Uint8Array.of(100, 1, 2, 3))
+    socket.send(Uint8Array.of(101, 1, 2, 3))
     socket.send(Uint8Array.of(0, 0, 1, 0))
     await waitUntil(() => messages.length === 2)
     expect(messages[1]).toEqual([0, 1, 2, 0, 0])
