@@ -7,6 +7,7 @@
  * are wrong by as much.
  */
 import * as Y from 'yjs'
+import { StatemeshError } from '../../base/error.ts'
 import type { CancelTimer, TimeSource } from '../../base/time.ts'
 import { definePartition, type PartitionDefinition } from '../../model/partition-definition.ts'
 import type { Scope } from '../../model/scope.ts'
@@ -165,6 +166,8 @@ export class AuditSegments {
     const left = this.#periodMilliseconds - (this.#options.time.now() % this.#periodMilliseconds)
     this.#cancel = this.#options.time.after(Math.min(left, pauseMillisecondsMax), () => {
       this.refresh().catch(thrown => {
+        // The replica has gone, and with it every reason to go on.
+        if (thrown instanceof StatemeshError && thrown.code === 'CLOSED') return
         this.#options.failed(thrown)
         this.#refreshLater()
       })

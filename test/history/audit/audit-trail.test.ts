@@ -193,6 +193,27 @@ describe('the retention of a trail', () => {
     await replica.close()
   })
 
+  it('goes on with the logs of another time, also when the replica ends first', async () => {
+    const time = manualTime()
+    const replica = await openReplica({ actor: 'ann', storage: createMemoryStorage(), time })
+    const trail = await openAudit(replica, here, Short, { time })
+    const problems: unknown[] = []
+    trail.onProblem(problem => problems.push(problem))
+    await replica.close()
+    await time.advanceAsync(10 * day)
+    expect(problems).toEqual([])
+    await expect(openAudit(replica, here, Short)).rejects.toThrow(
+      expect.objectContaining({ code: 'CLOSED' }),
+    )
+  })
+
+  it('is pruned by the owner alone where one is declared', async () => {
+    const replica = await openReplica({ actor: 'ann', storage: createMemoryStorage() })
+    const trail = await openAudit(replica, here, defineHistory({ of: Users, owner: 'bob' }))
+    await expect(trail.prune()).rejects.toThrow(expect.objectContaining({ code: 'OWNER_ONLY' }))
+    await replica.close()
+  })
+
   it('is at least a second, of registers only', () => {
     expect(() => defineHistory({ of: Users, retentionMilliseconds: 5 })).toThrow(
       expect.objectContaining({ code: 'OPTION_INVALID' }),

@@ -303,6 +303,29 @@ describe('an undo', () => {
     expect(anns.siblings('a').map(({ value }) => value)).toEqual([{ name: 'of ann' }])
   })
 
+  it('brings nothing back that somebody else has replaced, too', async () => {
+    const Joined = definePartition<string[]>({
+      name: 'joined',
+      policy: siblings => siblings.flatMap(({ value }) => value ?? []).sort(),
+    })
+    const { ann, bob } = await startPair()
+    const anns = await ann.open(here, Joined)
+    const bobs = await bob.open(here, Joined)
+    const history = await openHistory(ann, here, defineHistory({ of: Joined }))
+    const other = await openHistory(bob, here, defineHistory({ of: Joined }))
+    anns.set('a', ['base'])
+    await settle(ann, bob)
+    const since = Date.now()
+    await apart([ann, bob], () => {
+      anns.set('a', ['of ann'])
+      bobs.set('a', ['of bob'])
+    })
+    expect(anns.get('a')).toEqual(['of ann', 'of bob'])
+    expect(other.at(Date.now()).get('a')).toEqual(['of ann', 'of bob'])
+    history.undo('bob', { since })
+    expect(anns.get('a')).toEqual(['of ann'])
+  })
+
   it('leaves alone what it cannot know', async () => {
     const { fleet, ann, annHistory, anns } = await openPair()
     const eve = await fleet.open('eve')
