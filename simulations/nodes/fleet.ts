@@ -1,12 +1,12 @@
 /** The machines of a run: some replicas and one relay, on a network, with what they are checked by. */
 import { AckedClocks } from '../checkers/durability.ts'
 import { liveClocks } from '../oracle/document-clocks.ts'
-import type { Plan } from '../run/plan.ts'
 import { Clock } from '../world/clock.ts'
 import { Disk } from '../world/disk.ts'
 import { Network } from '../world/network.ts'
 import type { SimulatedProcess } from '../world/process.ts'
 import type { World } from '../world/world.ts'
+import type { FleetPlan } from './fleet-plan.ts'
 import { RelayNode } from './relay-node.ts'
 import { ReplicaNode } from './replica-node.ts'
 
@@ -17,7 +17,7 @@ export class Fleet {
   readonly replicas: readonly ReplicaNode[]
   readonly durable: AckedClocks = new AckedClocks()
 
-  constructor(world: World, plan: Plan) {
+  constructor(world: World, plan: FleetPlan) {
     this.world = world
     this.network = new Network(world, plan.network)
     const { dice } = world
@@ -33,7 +33,7 @@ export class Fleet {
       disk: new Disk(world, 'relay', plan.disk),
       compactionUpdates: plan.compactionUpdates,
       roomIdleMilliseconds: plan.roomIdleMilliseconds,
-      hostile: plan.faults.some(({ name }) => name === 'hostile peer'),
+      hostile: plan.hostile,
       durable,
     })
     const workloads = plan.workloads.map(workload => workload.plan(dice, plan.replicas))

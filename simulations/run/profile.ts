@@ -83,6 +83,7 @@ export function drawPlan(dice: Dice, profile: ProfileName, size: PlanSize): Plan
   const swarm = profile === 'swarm'
   const harsh = profile === 'skewed' || (swarm && dice.chance(0.3))
   const slowest = dice.pick([2, 10, 80])
+  const faults = drawFaults(dice, profiles[profile], swarm)
   return {
     replicas: size.replicas ?? 2 + dice.below(5),
     operations: size.operations,
@@ -105,7 +106,8 @@ export function drawPlan(dice: Dice, profile: ProfileName, size: PlanSize): Plan
     compactionUpdates: dice.pick([20, 100, 500]),
     roomIdleMilliseconds: dice.pick([500, 30_000]),
     workloads: dice.shuffled(workloads).slice(0, 1 + dice.below(3)),
-    faults: drawFaults(dice, profiles[profile], swarm),
+    hostile: faults.some(({ fault }) => fault === hostilePeer),
+    faults,
   }
 }
 

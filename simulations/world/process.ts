@@ -24,7 +24,9 @@ export class SimulatedProcess {
     this.time = {
       now: () => clock.now(),
       monotonic: () => clock.elapsed(world.now - born),
-      after: (milliseconds, callback) => this.#after(clock.duration(milliseconds), callback),
+      // No timer of Node or of a browser is shorter than a millisecond.
+      after: (milliseconds, callback) =>
+        this.#after(clock.duration(Math.max(1, milliseconds)), callback),
     }
   }
 

@@ -23,6 +23,9 @@ export interface WorldOptions {
 /** Between two looks of the event loop at the outside world; a look costs about a microsecond. */
 const eventsPerTurn = 1000
 
+/** So many events without time passing mean that something runs in circles. */
+const eventsAtOnceMax = 50_000
+
 export class World {
   readonly dice: Dice
   readonly trace: Trace
@@ -30,6 +33,7 @@ export class World {
   readonly #queue = new EventQueue()
   #now = 0
   #fired = 0
+  #firedAtOnce = 0
   #failure: { readonly thrown: unknown } | undefined
 
   constructor({ seed, told = false }: WorldOptions) {
@@ -113,6 +117,8 @@ export class World {
 
   #fireNext(): void {
     const event = present(this.#queue.shift(), 'an event is ahead')
+    this.#firedAtOnce = event.due > this.#now ? 0 : this.#firedAtOnce + 1
+    assert(this.#firedAtOnce < eventsAtOnceMax, `runs in circles: ${event.label}`)
     this.#now = Math.max(this.#now, event.due)
     this.#fired += 1
     this.trace.add(this.#now, event.label)

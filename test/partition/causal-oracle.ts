@@ -1,90 +1,63 @@
 /**
- * What the siblings of a key must be, by the definition: the writes that are known and that no
- * other known write had seen. Version vectors, and nothing of how the partition stores them.
+ * What each replica of a test knows, kept by hand: version vectors, and nothing of how a partition
+ * stores its entries. What follows from it for the siblings of a key, the oracle says.
  */
-export interface OracleWrite {
-  readonly key: string
-  readonly replica: number
-  /** The how manieth write of its replica it is, from 1. */
-  readonly number: number
-  /** For each replica, how many of its writes were known when this one was made. */
-  readonly seen: readonly number[]
-  /** How the test recognises it. */
-  readonly label: string
-}
+import {
+  type CausalWrite,
+  knows,
+  CausalOracle as Oracle,
+} from '../../simulations/oracle/causal-oracle.ts'
+
+/** The writer of a write is the number of its replica; its end says the how manieth it is. */
+export type OracleWrite = CausalWrite
 
 export class CausalOracle {
-  readonly #seen: number[][]
-  /** For each replica, the maximal known writes of each key. */
-  readonly #maximal: Map<string, OracleWrite[]>[]
+  readonly #oracle = new Oracle()
+  /** For each replica, how many writes of each it knows. */
+  readonly #known: Map<number, number>[]
 
   constructor(replicas: number) {
-    this.#seen = Array.from({ length: replicas }, () => new Array<number>(replicas).fill(0))
-    this.#maximal = Array.from({ length: replicas }, () => new Map())
+    this.#known = Array.from({ length: replicas }, () => new Map())
   }
 
   write(replica: number, key: string, label: string): OracleWrite {
-    const seen = [...this.#seenBy(replica)]
-    const number = (seen[replica] as number) + 1
-    const write = { key, replica, number, seen, label }
-    this.#learn(replica, write)
+    const known = this.#knownBy(replica)
+    const end = (known.get(replica) ?? 0) + 1
+    const write = { key, writer: replica, end, seen: new Map(known), label }
+    this.#oracle.add(write)
+    known.set(replica, end)
     return write
   }
 
   /** Whether a replica knows everything that a write had seen, but not the write itself. */
-  isNext(replica: number, write: OracleWrite): boolean {
-    const known = this.#seenBy(replica)
+  isNext(replica: number, { writer, end, seen }: OracleWrite): boolean {
+    const known = this.#knownBy(replica)
     return (
-      known[write.replica] === write.number - 1 &&
-      write.seen.every((number, other) => number <= (known[other] as number))
+      (known.get(writer) ?? 0) === end - 1 &&
+      this.#known.every((_, other) => (seen.get(other) ?? 0) <= (known.get(other) ?? 0))
     )
   }
 
   knows(replica: number, write: OracleWrite): boolean {
-    return (this.#seenBy(replica)[write.replica] as number) >= write.number
+    return knows(this.#knownBy(replica), write)
   }
 
   deliver(replica: number, write: OracleWrite): void {
-    if (this.isNext(replica, write)) this.#learn(replica, write)
+    if (this.isNext(replica, write)) this.#knownBy(replica).set(write.writer, write.end)
   }
 
   pull(from: number, to: number): void {
-    for (const writes of this.#maximalOf(from).values()) {
-      for (const write of writes) this.#place(to, write)
+    const known = this.#knownBy(to)
+    for (const [writer, end] of this.#knownBy(from)) {
+      known.set(writer, Math.max(end, known.get(writer) ?? 0))
     }
-    const known = this.#seenBy(to)
-    this.#seenBy(from).forEach((number, other) => {
-      known[other] = Math.max(known[other] as number, number)
-    })
   }
 
   labels(replica: number, key: string): string[] {
-    const writes = this.#maximalOf(replica).get(key) ?? []
-    return writes.map(({ label }) => label).sort()
+    return this.#oracle.labels(key, this.#knownBy(replica))
   }
 
-  #learn(replica: number, write: OracleWrite): void {
-    this.#place(replica, write)
-    this.#seenBy(replica)[write.replica] = write.number
+  #knownBy(replica: number): Map<number, number> {
+    return this.#known[replica] as Map<number, number>
   }
-
-  #place(replica: number, write: OracleWrite): void {
-    const maximal = this.#maximalOf(replica)
-    const others = maximal.get(write.key) ?? []
-    if (others.some(other => other === write || hadSeen(other, write))) return
-    const left = others.filter(other => !hadSeen(write, other))
-    maximal.set(write.key, [...left, write])
-  }
-
-  #seenBy(replica: number): number[] {
-    return this.#seen[replica] as number[]
-  }
-
-  #maximalOf(replica: number): Map<string, OracleWrite[]> {
-    return this.#maximal[replica] as Map<string, OracleWrite[]>
-  }
-}
-
-function hadSeen(later: OracleWrite, earlier: OracleWrite): boolean {
-  return (later.seen[earlier.replica] as number) >= earlier.number
 }

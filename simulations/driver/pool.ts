@@ -1,0 +1,47 @@
+/** Jobs on all cores: processes that take one job after another. */
+import { type ChildProcess, fork } from 'node:child_process'
+import type { Job, JobResult } from './job.ts'
+
+/**
+ * Runs the jobs on so many processes of `script`, and calls `onResult` as each is done.
+ *
+ * Rejects when a process ends before its work.
+ */
+export async function runJobs(
+  script: URL,
+  jobs: readonly Job[],
+  { workers, onResult }: { workers: number; onResult: (result: JobResult) => void },
+): Promise<void> {
+  const waiting = [...jobs]
+  const count = Math.min(workers, jobs.length)
+  const children = Array.from({ length: count }, () => fork(script, { serialization: 'advanced' }))
+  try {
+    await Promise.all(children.map(child => work(child, waiting, onResult)))
+  } finally {
+    for (const child of children) child.kill()
+  }
+}
+
+function work(
+  child: ChildProcess,
+  waiting: Job[],
+  onResult: (result: JobResult) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let running: Job | undefined
+    const next = () => {
+      running = waiting.shift()
+      if (running === undefined) resolve()
+      else child.send(running)
+    }
+    child.on('message', result => {
+      onResult(result as JobResult)
+      next()
+    })
+    child.on('error', reject)
+    child.on('exit', code => {
+      reject(new Error(`a worker ended with ${code} in ${JSON.stringify(running)}`))
+    })
+    next()
+  })
+}

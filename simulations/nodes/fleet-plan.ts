@@ -1,0 +1,19 @@
+/** What a fleet is made of. */
+import type { Workload } from '../workloads/workload.ts'
+import type { DiskConditions } from '../world/disk.ts'
+import type { NetworkConditions } from '../world/network.ts'
+
+export interface FleetPlan {
+  readonly replicas: number
+  readonly network: NetworkConditions
+  readonly disk: DiskConditions
+  /** How far clocks are off at most, either way. */
+  readonly skewMilliseconds: number
+  /** How much faster or slower a clock goes at most; 0.001 is a thousandth. */
+  readonly drift: number
+  readonly compactionUpdates: number
+  readonly roomIdleMilliseconds: number
+  /** Whether somebody sends what an honest replica would not. */
+  readonly hostile: boolean
+  readonly workloads: readonly Workload[]
+}

@@ -1,0 +1,31 @@
+/** A small set of seeds of every profile, and what every run must be: repeatable. */
+import { describe, expect, it } from 'vitest'
+import { profileNames } from '../../simulations/run/profile.ts'
+import { simulate } from '../../simulations/run/simulate.ts'
+import { testSeed } from '../support/seed.ts'
+
+describe.each(profileNames)('a fleet under the profile %s', profile => {
+  it('keeps every promise', async () => {
+    const first = testSeed() % 2 ** 31
+    for (let seed = first; seed < first + 2; seed++) {
+      const { failure } = await simulate({ seed, profile, operations: 100 })
+      expect(failure, `--profile ${profile} --seed ${seed} --ops 100`).toBeUndefined()
+    }
+  })
+})
+
+describe('a run', () => {
+  it('is repeated by its seed, to the last byte', async () => {
+    const options = { seed: testSeed(), profile: 'swarm', operations: 150 } as const
+    const first = await simulate(options)
+    const second = await simulate({ ...options, told: true })
+    expect([second.traceHash, second.events]).toEqual([first.traceHash, first.events])
+    expect(second.marks).toEqual(first.marks)
+    expect(second.story.length).toBeGreaterThan(10)
+  })
+
+  it('is another one under another seed', async () => {
+    const run = (seed: number) => simulate({ seed, profile: 'calm', operations: 20 })
+    expect((await run(1)).traceHash).not.toBe((await run(2)).traceHash)
+  })
+})
