@@ -1,5 +1,6 @@
 /** The changes of an audit trail in memory, by key and in order, with what replaced what. */
-import { type AuditChange, type EntryName, entryId, newestFirst } from './audit-record.ts'
+import { comparePositions } from '../../partition/log/log-entry.ts'
+import { type AuditChange, type EntryName, entryId, isForged, newestFirst } from './audit-record.ts'
 
 export class AuditIndex {
   /** The changes of each key, the oldest first. */
@@ -33,18 +34,23 @@ export class AuditIndex {
     return this.#all
   }
 
-  /** Takes a record in, unless its change is there; one that was adopted gives way to its own. */
-  add(change: AuditChange): boolean {
+  /**
+   * Takes a record in. Of several of one change the one by its writer is kept, whichever came first,
+   * then one that is not adopted, then the earliest.
+   *
+   * @returns the record that was left out: the new one, another, or none
+   */
+  add(change: AuditChange): AuditChange | undefined {
     const id = entryId(change.key, change)
     const known = this.#byId.get(id)
-    if (known !== undefined && (change.adopted || !known.adopted)) return false
+    if (known !== undefined && compareRecords(known, change) <= 0) return change
     if (known !== undefined) this.removeAll(new Set([known]))
     this.#byId.set(id, change)
     const ofKey = this.#byKey.get(change.key)
     if (ofKey === undefined) this.#byKey.set(change.key, [change])
     else insert(ofKey, change)
     insert(this.#all, change)
-    return true
+    return known
   }
 
   /** Forgets changes, in one pass over all. */
@@ -59,6 +65,16 @@ export class AuditIndex {
     }
     this.#all = this.#all.filter(stays)
   }
+}
+
+/** The better record of a change first. */
+function compareRecords(a: AuditChange, b: AuditChange): number {
+  return rankOf(a) - rankOf(b) || comparePositions(a.position, b.position)
+}
+
+function rankOf(change: AuditChange): number {
+  if (change.adopted) return 1
+  return isForged(change) ? 2 : 0
 }
 
 /** Nearly always at the end. */

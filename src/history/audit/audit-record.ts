@@ -135,6 +135,11 @@ export function readRecord(document: string, entry: LogEntry<unknown>): AuditCha
   })
 }
 
+/** Whether somebody recorded it in the name of another writer, and does not say so. */
+export function isForged({ adopted, writer, position }: AuditChange): boolean {
+  return !adopted && position.writer !== writer
+}
+
 /** As siblings are ordered: the winner first. */
 export function newestFirst(a: ReplacedEntry, b: ReplacedEntry): number {
   return comparePositions({ ...b, seq: 0 }, { ...a, seq: 0 })

@@ -11,12 +11,13 @@
  *     adopted, or is reported as forged.
  */
 import { Emitter } from '../../base/emitter.ts'
-import { StatemeshError, toStatemeshError } from '../../base/error.ts'
+import { type ErrorCode, StatemeshError, toStatemeshError } from '../../base/error.ts'
 import { systemTime, type TimeSource } from '../../base/time.ts'
 import { documentName } from '../../model/document-name.ts'
 import { type AnyPolicyChoice, definePartition } from '../../model/partition-definition.ts'
 import type { Scope } from '../../model/scope.ts'
 import type { CrdtPartition } from '../../partition/crdt-partition.ts'
+import type { LogPosition } from '../../partition/log/log-entry.ts'
 import type { LogEntry } from '../../partition/log/log-partition.ts'
 import type { RegisterPartition } from '../../partition/register/register-partition.ts'
 import { auditName, checkOwner, type HistoryDefinition } from '../history-definition.ts'
@@ -25,6 +26,7 @@ import type { HistoryReplica } from '../replica-port.ts'
 import { AuditIndex } from './audit-index.ts'
 import {
   type AuditChange,
+  isForged,
   type NewChange,
   readRecord,
   recordOf,
@@ -65,7 +67,7 @@ interface Parts {
 }
 
 /** The longest cause, in characters: it is repeated with every change that has it. */
-export const causeLengthMax = 1024
+const causeLengthMax = 1024
 
 /**
  * Opens the audit trail of a partition; from then on the changes of this replica are recorded.
@@ -310,26 +312,34 @@ export class AuditTrail<Value = unknown> {
   #take(entry: LogEntry<unknown>): void {
     try {
       const change = readRecord(this.#parts.document, entry)
-      if (this.#index.add(change)) this.#listeners.emit('change', change as AuditChange<Value>)
+      const left = this.#index.add(change)
+      if (left === undefined) this.#listeners.emit('change', change as AuditChange<Value>)
+      else if (isForged(left))
+        this.#reject(left.position, 'ENTRY_FORGED', 'it is of another writer')
     } catch (thrown) {
-      const { writer, seq } = entry
       const { code, message } = toStatemeshError(thrown, 'ENTRY_INVALID')
-      const error = new StatemeshError(code, `record ${seq} of writer ${writer}: ${message}`)
-      this.#invalid.set(`${writer}.${seq}.${entry.timestamp}`, error)
+      this.#reject(entry, code, message)
     }
+  }
+
+  #reject(position: LogPosition, code: ErrorCode, why: string): void {
+    const { writer, seq } = position
+    const error = new StatemeshError(code, `record ${seq} of writer ${writer}: ${why}`)
+    this.#invalid.set(nameOf(position), error)
   }
 
   #forget(segment: AuditSegment): void {
     this.#leave.get(segment)?.()
     this.#leave.delete(segment)
     if (this.#closed) return
-    const names = new Set(
-      [...segment.log].map(({ writer, seq, timestamp }) => `${writer}.${seq}.${timestamp}`),
-    )
-    const gone = this.#index.all().filter(({ position: { writer, seq, timestamp } }) => {
-      return names.has(`${writer}.${seq}.${timestamp}`)
-    })
+    const names = new Set([...segment.log].map(nameOf))
+    const gone = this.#index.all().filter(({ position }) => names.has(nameOf(position)))
     this.#index.removeAll(new Set(gone))
     for (const name of names) this.#invalid.delete(name)
   }
+}
+
+/** One text for a record, over the logs of all periods. */
+function nameOf({ writer, seq, timestamp }: LogPosition): string {
+  return `${writer}.${seq}.${timestamp}`
 }

@@ -4,7 +4,7 @@ import { timestampMilliseconds } from '../../clock/hybrid-clock.ts'
 import type { LogPartition } from '../../partition/log/log-partition.ts'
 import type { RegisterPartition } from '../../partition/register/register-partition.ts'
 import type { AuditIndex } from './audit-index.ts'
-import { type AuditChange, changeDigest, type EntryName } from './audit-record.ts'
+import { type AuditChange, changeDigest, type EntryName, isForged } from './audit-record.ts'
 
 export interface AuditProblem {
   /**
@@ -46,9 +46,9 @@ export function verifyAudit(audit: AuditToVerify): AuditReport {
 }
 
 function checkChange(change: AuditChange, audit: AuditToVerify): AuditProblem[] {
-  const { key, writer, position, adopted, replaced } = change
+  const { key, writer, position, replaced } = change
   const problems: AuditProblem[] = []
-  if (!adopted && position.writer !== writer) {
+  if (isForged(change)) {
     const why = `writer ${position.writer} recorded a change of writer ${writer}`
     problems.push(problem('forged', key, why))
   }

@@ -267,7 +267,7 @@ export class History<Value = unknown> {
   ): string {
     const { audit, registers, versions } = this.#parts
     const seen = audit.stateVector()
-    const cause = `${kind} ${target}`.slice(0, 1024)
+    const cause = `${kind} ${target}`
     audit.because(cause, () =>
       registers.transact(() => {
         for (const { key, after } of changes) {

@@ -171,6 +171,33 @@ describe('tampering', () => {
   })
 })
 
+it('takes the record of a writer before any other’s, whichever came first', async () => {
+  const { ann, bob, anns, annTrail, bobTrail } = await open()
+  const log = definePartition<unknown, 'log'>({ name: 'users-audit', policy: 'log' })
+  const forger = await bob.open(here, log)
+  bob.disconnect()
+  anns.set('a', { name: 'true' })
+  const [first] = annTrail.changes()
+  const { writer, timestamp, clock } = first as NonNullable<typeof first>
+  const forged = {
+    k: 'a',
+    w: writer,
+    t: timestamp,
+    a: 'ann',
+    c: clock,
+    v: { name: 'false' },
+    s: [],
+  }
+  forger.append(forged)
+  forger.append({ ...forged, f: true })
+  expect(bobTrail.changes()).toMatchObject([{ value: { name: 'false' } }])
+  await settle(ann, bob)
+  for (const trail of [annTrail, bobTrail]) {
+    expect(trail.changes()).toMatchObject([{ value: { name: 'true' } }])
+    expect(trail.verify().problems).toMatchObject([{ error: { code: 'ENTRY_FORGED' } }])
+  }
+})
+
 describe('the retention of a trail', () => {
   const Short = defineHistory({ of: Users, retentionMilliseconds: 2 * day })
 
