@@ -124,7 +124,8 @@ export class DocumentChannel {
     if (arrival === 'ignore') return
     if (arrival === 'gap') return this.#askForState()
     if (frame.type !== 'skip') this.#apply(frame)
-    if (frame.type === 'state' && this.#inbound.synced) this.#handlers.synced()
+    // A state that was refused has brought nothing.
+    if (frame.type === 'state' && !this.#ended && this.#inbound.synced) this.#handlers.synced()
   }
 
   acked(frame: FrameOf<'ack'>): void {

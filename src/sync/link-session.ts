@@ -195,6 +195,12 @@ export class LinkSession implements ChannelLink {
 
   #peerOpened(frame: FrameOf<'open'>): void {
     const channel = this.#channelsByName.get(frame.document)
+    const holder = this.#peerChannels.get(frame.channel)
+    if (holder !== undefined && holder !== channel) {
+      throw new StatemeshError('FRAME_INVALID', 'a channel number used twice')
+    }
+    // A second open under another number: nothing of the first one is to reach the channel.
+    if (channel?.peerNumber !== undefined) this.#peerChannels.set(channel.peerNumber, undefined)
     this.#peerChannels.set(frame.channel, channel)
     if (channel !== undefined) return channel.opened(frame)
     this.#nackUnknown(frame.channel, 'the document is not open here')

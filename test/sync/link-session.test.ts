@@ -226,8 +226,22 @@ describe('a session', () => {
     const update = Uint8Array.of(9, 9, 9)
     await send(openFrame(9), { type: 'state', channel: 9, seq: 1, last: true, update })
     expect(one.events).toContain('refused UPDATE_INVALID')
+    expect(one.events).not.toContain('synced')
     expect(received.at(-2)).toMatchObject({ type: 'nack', channel: 9, code: 'UPDATE_INVALID' })
     expect(closed).toEqual([])
+  })
+
+  it('keeps a later exchange when the peer closes a number it had for an earlier one', async () => {
+    const { one, send, hello } = await openAgainstRawPeer()
+    await send(hello)
+    one.open()
+    await send(openFrame(9), openFrame(10))
+    await send({ type: 'close', channel: 10 })
+    const refusals = () => one.events.filter(event => event === 'refused CHANNEL_UNKNOWN')
+    expect(refusals()).toHaveLength(1)
+    one.open()
+    await send(openFrame(11), { type: 'close', channel: 9 })
+    expect(refusals()).toHaveLength(1)
   })
 
   it('passes on a refusal, also with a code that it does not know', async () => {
@@ -257,6 +271,10 @@ describe('a session', () => {
     [
       'an ack for a channel that was never opened',
       [{ type: 'ack', channel: 7, level: 'durable', seq: 1 }],
+    ],
+    [
+      'a channel number used for two documents',
+      [openFrame(9), { ...openFrame(9), document: 'room:r1/other' } as Frame],
     ],
     ['an ack of the future', [{ type: 'ack', channel: 1, level: 'durable', seq: 99 }]],
   ])('closes the link with 4400 after %s', async (_, frames) => {
