@@ -159,15 +159,16 @@ export class MigratedPartition<Value = unknown> {
 
   /** The keys that can be read and read as present; `problems` lists the others. @throws CLOSED */
   *keys(): IterableIterator<string> {
-    const { registers } = this.#parts
-    for (const key of new Set([...registers.keys(), ...(this.#writes?.keys() ?? [])])) {
-      if (this.#readable(key) !== undefined) yield key
-    }
+    for (const [key] of this.entries()) yield key
   }
 
-  /** @throws CLOSED */
+  /** Those keys with what they read as. @throws CLOSED */
   *entries(): IterableIterator<[string, Value]> {
-    for (const key of this.keys()) yield [key, this.get(key) as Value]
+    const { registers } = this.#parts
+    for (const key of new Set([...registers.keys(), ...(this.#writes?.keys() ?? [])])) {
+      const value = this.#readable(key)
+      if (value !== undefined) yield [key, value]
+    }
   }
 
   [Symbol.iterator](): IterableIterator<[string, Value]> {
@@ -215,6 +216,11 @@ export class MigratedPartition<Value = unknown> {
   /** Calls `listener` after each transaction that changed entries. @returns ends it */
   subscribe(listener: (changes: readonly MigratedChange<Value>[]) => void): () => void {
     return this.#listeners.on('change', listener)
+  }
+
+  /** Calls `listener` when a policy function fails: POLICY_FAILED. @returns ends it */
+  onProblem(listener: (problem: StatemeshError) => void): () => void {
+    return this.#listeners.on('problem', listener)
   }
 
   /**
@@ -351,8 +357,14 @@ export class MigratedPartition<Value = unknown> {
     return decided === undefined ? undefined : (handOut(freezeValue(decided)) as Value)
   }
 
+  /** What a key reads as; undefined also where it cannot be read. */
   #readable(key: string): Value | undefined {
-    return this.#failure(key) === undefined ? this.get(key) : undefined
+    try {
+      return this.get(key)
+    } catch (thrown) {
+      toUnreadable(thrown)
+      return undefined
+    }
   }
 
   #failure(key: string): StatemeshError | undefined {
@@ -360,9 +372,7 @@ export class MigratedPartition<Value = unknown> {
       this.siblings(key)
       return undefined
     } catch (thrown) {
-      const error = toStatemeshError(thrown, 'MIGRATION_FAILED')
-      if (error.code === 'CLOSED') throw error
-      return error
+      return toUnreadable(thrown)
     }
   }
 
@@ -371,6 +381,13 @@ export class MigratedPartition<Value = unknown> {
     const failure = this.#failure(key)
     if (failure?.code === 'SCHEMA_NEWER') throw failure
   }
+}
+
+/** Why an entry cannot be read. @throws CLOSED, which is no fault of an entry's */
+function toUnreadable(thrown: unknown): StatemeshError {
+  const error = toStatemeshError(thrown, 'MIGRATION_FAILED')
+  if (error.code === 'CLOSED') throw error
+  return error
 }
 
 function isPicked(answer: unknown): answer is PickedSibling {
