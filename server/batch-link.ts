@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { TurnCork } from '../src/transport/turn-cork.ts'
-import type { BatchLink, MessageBatch } from './message-batch.ts'
+import { type BatchLink, type MessageBatch, messageHeader } from './message-batch.ts'
 import { acceptedLink } from './websocket-link.ts'
 
 /**
@@ -23,6 +23,12 @@ export function batchLink(webSocket: WebSocket, socket: Duplex): BatchLink {
       if (webSocket.readyState !== webSocket.OPEN) return
       cork.hold()
       socket.write(batch.frames)
+    },
+    sendPieces(pieces: readonly Uint8Array[]) {
+      if (webSocket.readyState !== webSocket.OPEN) return
+      cork.hold()
+      socket.write(messageHeader(pieces.reduce((sum, { length }) => sum + length, 0)))
+      for (const piece of pieces) socket.write(piece)
     },
   }
 }

@@ -7,7 +7,13 @@ import { StatemeshError, toStatemeshError } from '../src/base/error.ts'
 import { type DocumentName, parseDocumentName } from '../src/model/document-name.ts'
 import type { StateVector } from '../src/model/update-check.ts'
 import type { UpdateStructure } from '../src/model/update-structure.ts'
-import { decodeMessage, encodeFrame, type Frame, protocolVersion } from '../src/protocol/frame.ts'
+import {
+  decodeMessage,
+  encodeFrame,
+  type Frame,
+  protocolVersion,
+  stateFramePieces,
+} from '../src/protocol/frame.ts'
 import { closeCodes } from '../src/protocol/link-rules.ts'
 import type { Link } from '../src/transport/transport.ts'
 import { accessDenied } from './access.ts'
@@ -17,7 +23,7 @@ import { closeCodeOf } from './close-code.ts'
 import { Conduct } from './conduct.ts'
 import { includesRight } from './grants.ts'
 import { LinkPressure } from './link-pressure.ts'
-import { sendBatch } from './message-batch.ts'
+import { longUpdateBytes, sendBatch, sendPieces } from './message-batch.ts'
 import { Pass } from './pass.ts'
 import { RecentSet } from './recent-set.ts'
 import type { Connection, RelayContext } from './relay-context.ts'
@@ -114,6 +120,11 @@ export class LinkConnection implements Connection, ChannelLink {
   }
 
   send(frame: Frame): void {
+    if (frame.type === 'state' && frame.update.length >= longUpdateBytes) {
+      this.#flush()
+      this.#lastSent = this.#relay.time.monotonic()
+      return sendPieces(this.#link, stateFramePieces(frame))
+    }
     this.sendEncoded(encodeFrame(frame))
   }
 

@@ -18,6 +18,7 @@ import {
   decodeYWebsocketMessage,
   encodeYWebsocketMessage,
   keepAliveMessage,
+  syncMessagePieces,
   type YWebsocketMessage,
 } from '../src/protocol/y-websocket.ts'
 import type { Link } from '../src/transport/transport.ts'
@@ -28,7 +29,7 @@ import { Conduct } from './conduct.ts'
 import { Feed } from './feed.ts'
 import { includesRight } from './grants.ts'
 import { LinkPressure } from './link-pressure.ts'
-import { sendBatch } from './message-batch.ts'
+import { longUpdateBytes, sendBatch, sendPieces } from './message-batch.ts'
 import { Pass } from './pass.ts'
 import type { Connection, RelayContext } from './relay-context.ts'
 import type { Room } from './room.ts'
@@ -104,7 +105,7 @@ export class StockConnection implements Connection, RoomMember {
     this.#feed = new Feed({
       writable: () => this.#pressure.writable(),
       sendState: (update, _seq, last) =>
-        this.#send({ type: last ? 'sync-answer' : 'update', update }),
+        this.#sendUpdate({ type: last ? 'sync-answer' : 'update', update }),
       sendUpdates: broadcast => this.#sendUpdates(broadcast),
       catchUp: stateVector => this.#room.resync(this, stateVector),
     })
@@ -344,6 +345,12 @@ export class StockConnection implements Connection, RoomMember {
     this.#awarenessMissed = false
     const message = this.#room.awarenessMessage()
     if (message !== undefined) this.#sendBytes(message)
+  }
+
+  #sendUpdate(message: { type: 'sync-answer' | 'update'; update: Uint8Array }): void {
+    if (message.update.length < longUpdateBytes) return this.#send(message)
+    this.#lastSent = this.#relay.time.monotonic()
+    sendPieces(this.#link, syncMessagePieces(message))
   }
 
   #send(message: YWebsocketMessage): void {

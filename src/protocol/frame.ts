@@ -3,6 +3,7 @@
  * grammar. Pure: no sockets, no state.
  */
 import * as encoding from 'lib0/encoding'
+import { concatBytes } from '../base/bytes.ts'
 import { frameInvalid, Reader } from './reader.ts'
 import { varUintBytes, writeVarUint } from './var-uint.ts'
 
@@ -250,16 +251,25 @@ export function writeUpdateFrame(
   return at + update.length
 }
 
-function encodeState({ channel, seq, last, update }: FrameOf<'state'>): Uint8Array {
+function encodeState(frame: FrameOf<'state'>): Uint8Array {
+  return concatBytes(stateFramePieces(frame))
+}
+
+/** A `state` frame whose update is not copied: what stands before it, and the update itself. */
+export function stateFramePieces({
+  channel,
+  seq,
+  last,
+  update,
+}: Omit<FrameOf<'state'>, 'type'>): [head: Uint8Array, update: Uint8Array] {
   const bodyBytes = updateBodyBytes(channel, seq, update.length) + 1
-  const encoded = new Uint8Array(varUintBytes(bodyBytes) + bodyBytes)
-  let at = writeVarUint(encoded, 0, bodyBytes)
-  encoded[at] = codecs.state.tag
-  at = writeVarUint(encoded, at + 1, channel)
-  at = writeVarUint(encoded, at, seq)
-  encoded[at] = last ? 1 : 0
-  encoded.set(update, at + 1)
-  return encoded
+  const head = new Uint8Array(varUintBytes(bodyBytes) + bodyBytes - update.length)
+  let at = writeVarUint(head, 0, bodyBytes)
+  head[at] = codecs.state.tag
+  at = writeVarUint(head, at + 1, channel)
+  at = writeVarUint(head, at, seq)
+  head[at] = last ? 1 : 0
+  return [head, update]
 }
 
 function updateBodyBytes(channel: number, seq: number, updateBytes: number): number {

@@ -73,6 +73,21 @@ function encodeSync(step: number, bytes: Uint8Array): Uint8Array {
   return message
 }
 
+/** A sync message whose update is not copied: what stands before it, and the update itself. */
+export function syncMessagePieces({
+  type,
+  update,
+}: {
+  readonly type: 'sync-answer' | 'update'
+  readonly update: Uint8Array
+}): [head: Uint8Array, update: Uint8Array] {
+  const head = new Uint8Array(2 + varUintBytes(update.length))
+  head[0] = messageType.sync
+  head[1] = type === 'update' ? syncStep.update : syncStep.answer
+  writeVarUint(head, 2, update.length)
+  return [head, update]
+}
+
 /** The length of an `update` message, before it is written. */
 export function updateMessageBytes(updateBytes: number): number {
   return 2 + varUintBytes(updateBytes) + updateBytes

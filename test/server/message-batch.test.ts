@@ -79,6 +79,17 @@ describe('a batch', () => {
     expect(received).toEqual([Uint8Array.of(1), ...messages, Uint8Array.of(2)])
   })
 
+  test('may be a message in pieces', async () => {
+    const { link, received } = await linked()
+    for (const length of [1, 200, 70_000]) {
+      link.sendPieces([Uint8Array.of(7, 8), filled(length, 1)])
+      link.send(Uint8Array.of(9))
+    }
+    await waitUntil(() => received.length === 6)
+    expect(received.map(({ length }) => length)).toEqual([3, 1, 202, 1, 70_002, 1])
+    expect(received[2]?.subarray(0, 3)).toEqual(Uint8Array.of(7, 8, 1))
+  })
+
   test('counts as buffered, and is not sent on a link that closes', async () => {
     const { link, received, client } = await linked()
     sendBatch(link, batchOf([filled(1000, 1)]))
