@@ -10,6 +10,7 @@ import { type IngestOptions, measureAcks, measureIngest } from '../relay/ingest.
 import { measureJoins, measurePlainSend } from '../relay/joining.ts'
 import { killRounds } from '../relay/kill-rounds.ts'
 import { measureLatency } from '../relay/latency.ts'
+import { sayOnce } from '../relay/process-usage.ts'
 
 /** What each server starts for itself is its warm-up. */
 const few = { runs: 3, warmups: 0 }
@@ -35,7 +36,14 @@ async function ofPeers(
   measurePeer: (peer: ServerKind) => Promise<number>,
 ): Promise<{ [peer: string]: number }> {
   const values: { [peer: string]: number } = {}
-  for (const peer of installedPeers()) values[peer.name] = await measurePeer(peer)
+  for (const peer of installedPeers()) {
+    try {
+      values[peer.name] = await measurePeer(peer)
+    } catch (error) {
+      // A peer that does not do what it is asked is no reason not to measure the relay.
+      sayOnce(`${peer.name} failed: ${(error as Error).message}`)
+    }
+  }
   return values
 }
 

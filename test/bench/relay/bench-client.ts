@@ -1,6 +1,7 @@
 /** A client of any server, connected and up to date. */
 import type { Dialect } from './dialect.ts'
 import { connectRaw, MessageSplitter, type RawSocket } from './raw-socket.ts'
+import { within } from './within.ts'
 
 export interface BenchClient extends RawSocket {
   readonly document: string
@@ -23,7 +24,7 @@ export async function connectClient(options: ClientOptions): Promise<BenchClient
   const greeting = dialect.greeting(document, stateVector)
   if (greeting.length > 0) {
     raw.send(greeting)
-    await untilReady(raw, dialect, onMessage)
+    await within(20_000, 'joining', untilReady(raw, dialect, onMessage))
   }
   return Object.assign(raw, { document, dialect })
 }

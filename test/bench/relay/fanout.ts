@@ -4,6 +4,7 @@ import { type BenchClient, connectClient } from './bench-client.ts'
 import type { BenchServer, ServerKind } from './bench-server.ts'
 import { NumberScanner, numberedUpdate } from './numbered-updates.ts'
 import { loadCore, pin } from './process-usage.ts'
+import { within } from './within.ts'
 
 export interface FanoutOptions {
   readers: number
@@ -80,7 +81,7 @@ class FanoutRun {
       throw new Error('the server has closed the writer')
     })
     this.#send()
-    await Promise.race([reached, broken])
+    await within(40_000, 'the fan-out', Promise.race([reached, broken]))
   }
 
   #onSeen(reader: number, highest: number): void {

@@ -43,6 +43,8 @@ export function measureJoins(kind: ServerKind): Promise<JoinCosts> {
       const tenBehind = await cost(server, joins, () => join(server, kind, entries - 10))
       await write(server, kind, entries + 1, entries + 1)
       const afterChange = await cost(server, 1, () => join(server, kind))
+      // Compactions pause for four times as long as they take.
+      await untilIdle(server, 40)
       await server.stop('SIGTERM')
       server = await kind.start(directory)
       await untilIdle(server)
@@ -75,8 +77,8 @@ export function measurePlainSend(bytes: number): Promise<number> {
 }
 
 /** Waits until a server has done what it puts off, such as a compaction. */
-async function untilIdle(server: BenchServer): Promise<void> {
-  for (let quiet = 0; quiet < 10; ) {
+async function untilIdle(server: BenchServer, looks: number = 10): Promise<void> {
+  for (let quiet = 0; quiet < looks; ) {
     const before = server.cpuSeconds()
     await sleep(250)
     quiet = server.cpuSeconds() - before < 0.02 ? quiet + 1 : 0
