@@ -127,6 +127,8 @@ export class DocumentSet {
       loading: this.#read(name).then(
         document => {
           slot.document = document
+          // It may have been given up since the document was made, which nobody could see then.
+          document.doc.clientID = this.#options.incarnation.clientID
           this.events.emit('loaded', document)
           return document
         },

@@ -70,7 +70,16 @@ export class ReplicaDocument {
 
   /** What `stateVector` lacks, with all deletions. */
   diff(stateVector?: Uint8Array): Uint8Array {
-    return Y.encodeStateAsUpdate(this.doc, stateVector)
+    const { store } = this.doc
+    const { pendingStructs, pendingDs } = store
+    // What waits for an update that the disk has lost: Yjs would send it along, and everybody would
+    // refuse the whole for its gap.
+    store.pendingStructs = store.pendingDs = null
+    try {
+      return Y.encodeStateAsUpdate(this.doc, stateVector)
+    } finally {
+      Object.assign(store, { pendingStructs, pendingDs })
+    }
   }
 
   /**

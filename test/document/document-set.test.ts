@@ -52,6 +52,42 @@ describe('a document set', () => {
     expect(a.document).toBe(b.document)
   })
 
+  it('gives another clientID also to a document that is being loaded at that moment', async () => {
+    const storage = createMemoryStorage()
+    const damaging: Storage = {
+      ...gatedStorage(storage),
+      load: async document => {
+        const { updates } = await storage.load(document)
+        const damaged = document === name ? [] : [{ document, clock: 0, reason: 'a test' }]
+        return { updates, damaged }
+      },
+    }
+    const { documents, incarnation } = await openSet(damaging)
+    const other = parseDocumentName('room:r1/damaged')
+    const held = await Promise.all([documents.hold(name), documents.hold(other)])
+    const { clientID } = incarnation
+    expect(held.map(({ document }) => document.doc.clientID)).toEqual([clientID, clientID])
+  })
+
+  it('leaves out of what it sends what builds on a lost update', async () => {
+    const doc = new Y.Doc()
+    const written: Uint8Array[] = []
+    doc.on('update', update => written.push(update))
+    for (const key of ['kept', 'lost', 'behind']) doc.getMap('m').set(key, key)
+    const storage = createMemoryStorage()
+    for (const update of [written[0], written[2]]) await storage.append(name, update as Uint8Array)
+    const { documents } = await openSet(storage)
+    const { document } = await documents.hold(name)
+    document.doc.getMap('m').set('new', 'new')
+    const other = await (await openSet()).documents.hold(name)
+    expect(other.document.apply(document.diff())).toBe('new')
+    expect(other.document.doc.getMap('m').toJSON()).toEqual({ kept: 'kept', new: 'new' })
+    // What was lost may come back from elsewhere.
+    expect(document.apply(written[1] as Uint8Array)).toBe('new')
+    expect(other.document.apply(document.diff(other.document.stateVector()))).toBe('new')
+    expect(other.document.doc.getMap('m').size).toBe(4)
+  })
+
   it('stores every change and loads it again', async () => {
     const first = await openSet()
     const { document } = await first.documents.hold(name)
