@@ -29,7 +29,7 @@ import type { DiallerState } from './sync/dialler.ts'
 import { type Outbox, openOutbox } from './sync/outbox.ts'
 import { RelaySync, type RelaySyncEvents } from './sync/relay-sync.ts'
 import { type TokenOption, TokenSource } from './sync/token-source.ts'
-import type { Deadline } from './sync/waiters.ts'
+import { type Deadline, within } from './sync/waiters.ts'
 import type { Transport } from './transport/transport.ts'
 import { websocketTransport } from './transport/websocket-transport.ts'
 
@@ -205,6 +205,7 @@ export class Replica {
     const actor = options.actor === undefined ? this.#parts.actor : parseActorId(options.actor)
     const { document, release } = await documents.hold(documentName(scope, definition.name))
     try {
+      this.#assertOpen() // it may have been closed while the document was loaded
       this.#checkWriters(document)
       const handle = openPartition(definition, {
         doc: document.doc,
@@ -318,7 +319,7 @@ export class Replica {
   }
 
   async #flush(level: FlushLevel, deadline: Deadline, document?: DocumentName): Promise<void> {
-    const { journal, sync } = this.#parts
+    const { journal, sync, time } = this.#parts
     this.#assertOpen()
     if (level !== 'local' && sync === undefined) {
       throw new StatemeshError(
@@ -326,7 +327,7 @@ export class Replica {
         `no relay was given, level ${level} needs one`,
       )
     }
-    const local = journal.whenDurable()
+    const local = within(time, deadline, journal.whenDurable())
     if (level === 'local' || sync === undefined) return local
     await Promise.all([local, sync.flush(level, deadline, document)])
   }

@@ -164,6 +164,7 @@ export class RelaySync {
           !progress.synced && (document ?? progress.document.name) === progress.document.name,
       )
       for (const progress of behind) this.#throwRefusal(progress)
+      this.#throwRefusal(undefined) // with no document open, too
       const session = this.#session
       if (!this.#ready || session === undefined || behind.length > 0) return false
       if (asked !== session) {

@@ -67,6 +67,28 @@ export class Waiters {
   }
 }
 
+/**
+ * The promise, unless the deadline passes first.
+ *
+ * @throws FLUSH_TIMEOUT, the reason of the signal, and what the promise is rejected with
+ */
+export function within(
+  time: TimeSource,
+  deadline: Deadline,
+  promise: Promise<void>,
+): Promise<void> {
+  const waiters = new Waiters(time)
+  let over = false
+  promise.then(
+    () => {
+      over = true
+      waiters.evaluate()
+    },
+    thrown => waiters.rejectAll(toStatemeshError(thrown, 'CLOSED')),
+  )
+  return waiters.wait(deadline, () => over)
+}
+
 function evaluate(waiter: Waiter): void {
   try {
     if (waiter.condition()) waiter.resolve()

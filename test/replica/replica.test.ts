@@ -86,6 +86,31 @@ describe('a replica on its own', () => {
     await expect(replica.flush({ level: 'local' })).rejects.toEqual(error)
   })
 
+  it('opens nothing any more once it is closing', async () => {
+    const replica = await openReplica({ actor: 'a1', storage: createMemoryStorage() })
+    const opening = replica.open(room('r1'), Users)
+    const closing = replica.close()
+    await expect(opening).rejects.toMatchObject({ code: 'CLOSED' })
+    await closing
+  })
+
+  it('gives a local flush up in time, and when its signal aborts', async () => {
+    const gated = gatedStorage(createMemoryStorage())
+    const replica = await openReplica({ actor: 'a1', storage: gated })
+    const users = await replica.open(room('r1'), Users)
+    gated.hold()
+    users.set('alice', { name: 'Alice' })
+    await expect(replica.flush({ level: 'local', timeoutMilliseconds: 5 })).rejects.toMatchObject({
+      code: 'FLUSH_TIMEOUT',
+    })
+    const reason = new Error('enough')
+    const signal = AbortSignal.abort(reason)
+    await expect(replica.flush({ level: 'local', signal })).rejects.toBe(reason)
+    gated.release()
+    await replica.flush({ level: 'local' })
+    await replica.close()
+  })
+
   it('tries a policy function on every order of the siblings when told to', async () => {
     const fleet = await startFleet()
     const First = definePartition<string>({
@@ -293,6 +318,7 @@ describe('a replica that the relay refuses', () => {
     })
     const status = await statusOf(a, 'refused')
     expect(status.error?.code).toBe('OPTION_INVALID')
+    await expect(a.synced(seconds)).rejects.toMatchObject({ code: 'OPTION_INVALID' })
     ;(await a.open(room('r1'), Users)).set('alice', { name: 'Alice' })
     await expect(a.flush(seconds)).rejects.toMatchObject({ code: 'OPTION_INVALID' })
     await a.close()
