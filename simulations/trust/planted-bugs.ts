@@ -1,0 +1,278 @@
+/**
+ * Bugs planted in the product, each of a kind that somebody has shipped. A tester that does not
+ * find them is not to be trusted; the first, a disk that lies, is the canary.
+ */
+import { Room } from '../../server/room.ts'
+import { RoomContent } from '../../server/room-content.ts'
+import { Journal } from '../../src/document/journal.ts'
+import { ReplicaDocument } from '../../src/document/replica-document.ts'
+import { readUpdateStructure } from '../../src/model/update-structure.ts'
+import { Spender } from '../../src/partition/budget/spender.ts'
+import { OwnedRows } from '../../src/partition/owned-rows.ts'
+import { RegisterPartition } from '../../src/partition/register/register-partition.ts'
+import { RegisterView } from '../../src/partition/register/register-view.ts'
+import { Incarnation } from '../../src/storage/incarnation.ts'
+import { DocumentProgress } from '../../src/sync/document-progress.ts'
+import { Outbox } from '../../src/sync/outbox.ts'
+import type { Fleet } from '../nodes/fleet.ts'
+import type { ProfileName } from '../run/profile.ts'
+import { DiskImage } from '../world/disk-image.ts'
+import { everyNth, patchGetter, patchMethod } from './patch.ts'
+
+export interface PlantedBug {
+  readonly name: string
+  /** The profile under which it is hunted. */
+  readonly profile: ProfileName
+  /** Plants it; the returned function takes it out. */
+  plant(): () => void
+  /** Plants it in the machines of a run, for bugs of the world itself. */
+  prepare?(fleet: Fleet): void
+}
+
+const nothing = () => () => undefined
+
+export const plantedBugs: readonly PlantedBug[] = [
+  {
+    name: 'canary: the disk of the relay lies about its fsync',
+    profile: 'crashing',
+    plant: nothing,
+    prepare: ({ relay }) => relay.disk.lie(),
+  },
+  {
+    name: 'the disks of replicas lie about their fsync',
+    profile: 'crashing',
+    plant: nothing,
+    prepare({ replicas }) {
+      for (const { disk } of replicas) disk.lie()
+    },
+  },
+  {
+    name: 'a local flush does not wait for the disk',
+    profile: 'crashing',
+    plant: () => patchMethod(Journal.prototype, 'whenDurable', () => () => Promise.resolve()),
+  },
+  {
+    name: 'the journal loses a write now and then',
+    profile: 'crashing',
+    plant() {
+      const lost = everyNth(40)
+      return patchMethod(
+        Journal.prototype,
+        'push',
+        push =>
+          function (write) {
+            return push.call(this, lost() ? () => Promise.resolve() : write)
+          },
+      )
+    },
+  },
+  {
+    name: 'the relay acks what is accepted as durable',
+    profile: 'crashing',
+    plant: () => patchGetter(Room.prototype, 'durablePosition', () => Number.POSITIVE_INFINITY),
+  },
+  {
+    name: 'the relay acks an update that it forgets to store',
+    profile: 'calm',
+    plant() {
+      const lost = everyNth(50)
+      return patchMethod(
+        Room.prototype,
+        'write',
+        write =>
+          function (member, update) {
+            return lost() ? this.follow(member) : write.call(this, member, update)
+          },
+      )
+    },
+  },
+  {
+    name: 'received counts as durable at the replica',
+    profile: 'crashing',
+    plant: () =>
+      patchMethod(
+        DocumentProgress.prototype,
+        'acked',
+        acked =>
+          function (_, version) {
+            return acked.call(this, 'durable', version)
+          },
+      ),
+  },
+  {
+    name: 'documents are not noted as owed',
+    profile: 'crashing',
+    plant: () => patchMethod(Outbox.prototype, 'add', () => () => undefined),
+  },
+  {
+    name: 'an unclean stop counts as a clean one: the clientID is reused',
+    profile: 'crashing',
+    plant: () =>
+      patchMethod(
+        Incarnation.prototype,
+        'begin',
+        () =>
+          function () {
+            return this.end()
+          },
+      ),
+  },
+  {
+    name: 'deletions that come alone are dropped',
+    profile: 'calm',
+    plant: () =>
+      patchMethod(
+        ReplicaDocument.prototype,
+        'apply',
+        apply =>
+          function (update) {
+            const dropped = readUpdateStructure(update).structs.size === 0
+            return dropped ? 'known' : apply.call(this, update)
+          },
+      ),
+  },
+  {
+    name: 'a replica drops an update and says that it took it',
+    profile: 'calm',
+    plant() {
+      const dropped = everyNth(60)
+      return patchMethod(
+        ReplicaDocument.prototype,
+        'apply',
+        apply =>
+          function (update) {
+            return dropped() ? 'new' : apply.call(this, update)
+          },
+      )
+    },
+  },
+  {
+    name: 'the state for a peer is cut at what we last saw of ourselves',
+    profile: 'partitioned',
+    plant: () =>
+      patchMethod(
+        ReplicaDocument.prototype,
+        'diff',
+        diff =>
+          function () {
+            return diff.call(this, this.stateVector())
+          },
+      ),
+  },
+  {
+    name: 'the relay leaves the last part out of what a joiner lacks',
+    profile: 'lossy',
+    plant: () =>
+      patchMethod(
+        RoomContent.prototype,
+        'lacking',
+        lacking =>
+          function (stateVector) {
+            const parts = lacking.call(this, stateVector)
+            return parts.length > 1 ? parts.slice(0, -1) : parts
+          },
+      ),
+  },
+  {
+    name: 'the relay forgets an update for those who join later',
+    profile: 'lossy',
+    plant() {
+      const forgotten = everyNth(30)
+      return patchMethod(
+        RoomContent.prototype,
+        'add',
+        add =>
+          function (update, structure) {
+            if (!forgotten()) add.call(this, update, structure)
+          },
+      )
+    },
+  },
+  {
+    name: 'a write overwrites one sibling only',
+    profile: 'partitioned',
+    plant: () =>
+      patchMethod(
+        RegisterView.prototype,
+        'entries',
+        entries =>
+          function (key) {
+            return entries.call(this, key).slice(0, 1)
+          },
+      ),
+  },
+  {
+    name: 'conflicts are not seen: only the winner is shown',
+    profile: 'calm',
+    plant: () =>
+      patchMethod(
+        RegisterView.prototype,
+        'siblings',
+        siblings =>
+          function (key) {
+            return siblings.call(this, key).slice(0, 1)
+          },
+      ),
+  },
+  {
+    name: 'what is read depends on who came first',
+    profile: 'calm',
+    plant() {
+      const odd = everyNth(2)
+      return patchMethod(
+        RegisterPartition.prototype,
+        'get',
+        get =>
+          function (key) {
+            const [first] = this.siblings(key)
+            return odd() ? first?.timestamp : get.call(this, key)
+          },
+      )
+    },
+  },
+  {
+    name: 'transactions are written key by key',
+    profile: 'calm',
+    plant: () => patchMethod(RegisterPartition.prototype, 'transact', () => fn => fn()),
+  },
+  {
+    name: 'a counter loses an increment now and then',
+    profile: 'calm',
+    plant() {
+      const lost = everyNth(30)
+      return patchMethod(
+        OwnedRows.prototype,
+        'write',
+        write =>
+          function (key, content) {
+            if (!lost()) write.call(this, key, content)
+          },
+      )
+    },
+  },
+  {
+    name: 'a budget is spent as if all of it were held here',
+    profile: 'partitioned',
+    plant: () =>
+      patchMethod(Spender.prototype, 'plan', () => () => ({
+        draws: new Map(),
+        until: Number.POSITIVE_INFINITY,
+        generation: undefined,
+      })),
+  },
+  {
+    name: 'compaction drops what came after it began',
+    profile: 'calm',
+    plant: () =>
+      patchMethod(
+        DiskImage.prototype,
+        'apply',
+        apply =>
+          function (write) {
+            if (write.kind !== 'replace') return apply.call(this, write)
+            const through = this.load(write.document).updates.at(-1)?.clock ?? write.through
+            return apply.call(this, { ...write, through })
+          },
+      ),
+  },
+]
