@@ -38,6 +38,16 @@ export const errorCodes = {
   MIGRATION_FAILED: { retryable: false },
   MIGRATION_PENDING: { retryable: false },
   SCHEMA_NEWER: { retryable: false },
+  // modules, transitions, handlers and plugins
+  ACTION_UNKNOWN: { retryable: false },
+  ACTION_FAILED: { retryable: false },
+  TRANSITION_UNKNOWN: { retryable: false },
+  TRANSITION_FAILED: { retryable: false },
+  LIFECYCLE_ILLEGAL: { retryable: false },
+  HANDLER_UNKNOWN: { retryable: false },
+  HANDLER_FAILED: { retryable: false },
+  HANDLER_INTERRUPTED: { retryable: false },
+  QUOTA_EXCEEDED: { retryable: false },
   // budgets
   BUDGET_INSUFFICIENT: { retryable: false },
   BUDGET_UNREACHABLE: { retryable: true },
