@@ -14,6 +14,8 @@ export interface DriverOptions {
   readonly workers: number
   readonly checkDeterminism: boolean
   readonly trace: boolean
+  /** A file for the report, as Markdown. */
+  readonly report?: string
 }
 
 /** Reads the arguments behind the script's name; prints help or a complaint and ends, if asked to. */
@@ -28,6 +30,7 @@ export function parseOptions(argv: readonly string[], workersDefault: number): D
     .option('--workers <n>', 'processes at work', wholeNumber, workersDefault)
     .option('--check-determinism', 'runs every seed twice and compares', false)
     .option('--trace', 'prints the story of one seed', false)
+    .option('--report <file>', 'writes a page of figures as Markdown')
     .parse([...argv], { from: 'user' })
   const { profile = 'all', seeds, ...rest } = command.opts()
   const profiles = profile === 'all' ? profileNames : [profile as ProfileName]

@@ -7,6 +7,7 @@ import { whyNotConverged } from '../checkers/convergence.ts'
 import { Violation } from '../checkers/violation.ts'
 import type { FaultPlan, Heal } from '../faults/fault.ts'
 import { Fleet } from '../nodes/fleet.ts'
+import type { Workload } from '../workloads/workload.ts'
 import { World } from '../world/world.ts'
 import type { Plan } from './plan.ts'
 import { drawPlan, type ProfileName } from './profile.ts'
@@ -18,6 +19,8 @@ export interface RunOptions {
   replicas?: number | undefined
   /** Whether to keep the story of the run. */
   told?: boolean
+  /** What the replicas do, instead of what the seed draws from our own workloads. */
+  workloads?: readonly Workload[]
   /** Changes the plan, to shrink a run. */
   adjust?: (plan: Plan) => Plan
   /** Called when the fleet has been made, for bugs to be planted. */
@@ -48,10 +51,11 @@ const safetyMillisecondsMax = 3_600_000
 
 /** Runs a seed. It does not throw for what it finds: that is the `failure` of the result. */
 export async function simulate(options: RunOptions): Promise<RunResult> {
-  const { seed, profile, operations, replicas, told = false, adjust, prepare } = options
+  const { seed, profile, operations, replicas, told = false, workloads, adjust, prepare } = options
   const world = new World({ seed, told })
   const drawn = drawPlan(world.dice, profile, { operations, replicas })
-  const plan = adjust?.(drawn) ?? drawn
+  const given = workloads === undefined ? drawn : { ...drawn, workloads }
+  const plan = adjust?.(given) ?? given
   const run = new Run(world, plan)
   prepare?.(run.fleet)
   let failure: string | undefined

@@ -1,0 +1,33 @@
+/**
+ * Runs that once failed, the smallest that still did, with what was wrong. They are replayed first,
+ * for ever. `npm run simulate -- --profile P --seed N` prints the entry of a run that fails.
+ */
+import type { ProfileName } from './run/profile.ts'
+import type { Cut } from './run/shrink.ts'
+
+export interface Regression extends Cut {
+  readonly seed: number
+  readonly profile: ProfileName
+  /** What was wrong, in a line. */
+  readonly found: string
+}
+
+export const regressions: readonly Regression[] = [
+  {
+    seed: 10,
+    profile: 'crashing',
+    operations: 300,
+    replicas: 6,
+    faults: [
+      'replica crash',
+      'relay crash',
+      'replica restart',
+      'relay restart',
+      'slow fsync',
+      'full disk',
+    ],
+    workloads: ['budgets', 'registers', 'native', 'counters', 'logs'],
+    found:
+      'a timer of less than a millisecond ran in circles: the world had finer timers than Node',
+  },
+]

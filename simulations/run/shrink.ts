@@ -1,0 +1,85 @@
+/**
+ * Makes a failing run small: fewer operations, faults, workloads and replicas, as long as the same
+ * checker still finds fault with it. What is left is what the failure needs.
+ */
+import type { Plan } from './plan.ts'
+import { type RunOptions, type RunResult, simulate } from './simulate.ts'
+
+/** What a run was cut down to; a regression, together with its seed and profile. */
+export interface Cut {
+  readonly operations: number
+  readonly replicas: number
+  /** By name. */
+  readonly faults: readonly string[]
+  readonly workloads: readonly string[]
+}
+
+export interface Shrunk {
+  readonly cut: Cut
+  readonly result: RunResult
+  /** How many runs it took. */
+  readonly runs: number
+}
+
+/** Keeps of a plan what a cut names. */
+export function applyCut(plan: Plan, cut: Cut): Plan {
+  return {
+    ...plan,
+    operations: cut.operations,
+    replicas: cut.replicas,
+    faults: plan.faults.filter(({ name }) => cut.faults.includes(name)),
+    workloads: plan.workloads.filter(({ name }) => cut.workloads.includes(name)),
+  }
+}
+
+/** Shrinks a run that failed, within so many further runs. */
+export async function shrink(
+  options: RunOptions,
+  failed: RunResult,
+  runsMax = 60,
+): Promise<Shrunk> {
+  let best = { cut: cutOf(failed), result: failed }
+  let runs = 0
+  const checker = checkerOf(failed)
+  for (let found = true; found && runs < runsMax; ) {
+    found = false
+    for (const cut of smaller(best.cut)) {
+      if (runs === runsMax) break
+      runs += 1
+      const result = await simulate({ ...options, adjust: plan => applyCut(plan, cut) })
+      if (checkerOf(result) !== checker) continue
+      best = { cut: { ...cut, operations: Math.min(cut.operations, result.operations) }, result }
+      found = true
+      break
+    }
+  }
+  return { ...best, runs }
+}
+
+function cutOf({ plan, operations }: RunResult): Cut {
+  return {
+    operations,
+    replicas: plan.replicas,
+    faults: plan.faults.map(({ name }) => name),
+    workloads: plan.workloads.map(({ name }) => name),
+  }
+}
+
+/** The cuts next in size, the boldest first. */
+function* smaller(cut: Cut): Generator<Cut> {
+  const { operations, replicas, faults, workloads } = cut
+  if (workloads.length > 1) {
+    for (const name of workloads) yield { ...cut, workloads: [name] }
+  }
+  for (const part of [0.25, 0.5, 0.75, 0.9]) {
+    const fewer = Math.floor(operations * part)
+    if (fewer > 0) yield { ...cut, operations: fewer }
+  }
+  for (const name of faults) yield { ...cut, faults: faults.filter(other => other !== name) }
+  if (replicas > 2) yield { ...cut, replicas: replicas - 1 }
+}
+
+/** Failures are alike when one checker finds them. */
+function checkerOf({ failure }: RunResult): string | undefined {
+  return failure?.split(':')[0]
+}

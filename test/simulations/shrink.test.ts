@@ -1,0 +1,40 @@
+/** A failing run becomes a small one that fails alike; runs that once failed do so no more. */
+import { describe, expect, it } from 'vitest'
+import { regressions } from '../../simulations/regressions.ts'
+import { applyCut, shrink } from '../../simulations/run/shrink.ts'
+import { simulate } from '../../simulations/run/simulate.ts'
+import { plantedBugs } from '../../simulations/trust/planted-bugs.ts'
+
+describe('shrinking', () => {
+  it('keeps the checker that failed, and little else', async () => {
+    const bug = plantedBugs.find(({ name }) => name.startsWith('transactions are written'))
+    const takeOut = bug?.plant() ?? (() => undefined)
+    try {
+      const options = { seed: 5, profile: 'lossy', operations: 200 } as const
+      const failed = await firstFailure(options)
+      const { cut, result, runs } = await shrink(failed.options, failed.result, 40)
+      expect(result.failure).toContain('atomic transactions')
+      expect(cut.operations).toBeLessThanOrEqual(failed.result.operations)
+      expect(cut.workloads).toEqual(['registers'])
+      expect(runs).toBeLessThanOrEqual(40)
+    } finally {
+      takeOut()
+    }
+  })
+})
+
+async function firstFailure(options: { profile: 'lossy'; operations: number; seed: number }) {
+  for (let { seed } = options; ; seed++) {
+    const result = await simulate({ ...options, seed })
+    if (result.failure !== undefined) return { options: { ...options, seed }, result }
+  }
+}
+
+describe('a run that once failed', () => {
+  it.each(regressions)('passes: $found', async ({ seed, profile, ...cut }) => {
+    const { operations } = cut
+    const adjust = (plan: Parameters<typeof applyCut>[0]) => applyCut(plan, cut)
+    const { failure } = await simulate({ seed, profile, operations, adjust })
+    expect(failure).toBeUndefined()
+  })
+})
