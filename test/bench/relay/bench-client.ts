@@ -19,27 +19,26 @@ export interface ClientOptions {
 }
 
 export async function connectClient(options: ClientOptions): Promise<BenchClient> {
-  const { url, dialect, document, stateVector, onMessage } = options
+  const { url, dialect, document, stateVector } = options
   const raw = await connectRaw(`${url}${dialect.path(document)}`, dialect.subprotocol)
   const greeting = dialect.greeting(document, stateVector)
   if (greeting.length > 0) {
     raw.send(greeting)
-    await within(20_000, 'joining', untilReady(raw, dialect, onMessage))
+    await within(20_000, 'joining', untilReady(raw, options))
   }
   return Object.assign(raw, { document, dialect })
 }
 
-function untilReady(
-  raw: RawSocket,
-  dialect: Dialect,
-  onMessage: ((message: Buffer) => void) | undefined,
-): Promise<void> {
+function untilReady(raw: RawSocket, options: ClientOptions): Promise<void> {
+  const { dialect, document, stateVector, onMessage } = options
   const splitter = new MessageSplitter()
   return new Promise((resolve, reject) => {
     void raw.closed.then(() => reject(new Error('the server has closed the socket')))
     raw.onBytes(bytes => {
       for (const message of splitter.push(bytes)) {
         onMessage?.(message)
+        const replies = dialect.reply?.(message, document, stateVector) ?? []
+        if (replies.length > 0) raw.send(replies)
         if (dialect.isReady(message)) resolve()
       }
     })

@@ -10,6 +10,8 @@ export interface Dialect {
   path(document: string): string
   /** What a client sends first. */
   greeting(document: string, stateVector?: Uint8Array): Uint8Array[]
+  /** What a client sends in answer to a message, before it is up to date. */
+  reply?(message: Uint8Array, document: string, stateVector?: Uint8Array): Uint8Array[]
   /** Whether a message from the server is the one that brings the client up to date. */
   isReady(message: Uint8Array): boolean
   /** The message with a writer's update; numbers begin at 1. */
@@ -65,19 +67,25 @@ const hocuspocusType = { sync: 0, auth: 2 }
 /** Hocuspocus puts the name of the document before each message, and wants a token first. */
 export const hocuspocus: Dialect = {
   path: () => '/',
-  greeting: (document, stateVector = nothing) => [
+  greeting: document => [
     addressed(document, encoder => {
       encoding.writeVarUint(encoder, hocuspocusType.auth)
       encoding.writeVarUint(encoder, 0)
       encoding.writeVarString(encoder, 'token')
       encoding.writeVarString(encoder, '0.0.0')
     }),
-    addressed(document, encoder => {
-      encoding.writeVarUint(encoder, hocuspocusType.sync)
-      encoding.writeVarUint(encoder, 0)
-      encoding.writeVarUint8Array(encoder, stateVector)
-    }),
   ],
+  // What comes before it has answered the token it may lose.
+  reply(message, document, stateVector = nothing) {
+    if (message[1 + (message[0] as number)] !== hocuspocusType.auth) return []
+    return [
+      addressed(document, encoder => {
+        encoding.writeVarUint(encoder, hocuspocusType.sync)
+        encoding.writeVarUint(encoder, 0)
+        encoding.writeVarUint8Array(encoder, stateVector)
+      }),
+    ]
+  },
   isReady(message) {
     const name = 1 + (message[0] as number)
     return message[name] === hocuspocusType.sync && message[name + 1] === 1
