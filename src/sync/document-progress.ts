@@ -74,6 +74,11 @@ export class DocumentProgress {
     this.cancelRetry?.()
     this.cancelSettle?.()
     this.cancelRetry = this.cancelSettle = undefined
+    this.letGo()
+  }
+
+  /** Gives the document back. */
+  letGo(): void {
     const { release } = this
     this.release = undefined
     release?.()

@@ -312,7 +312,7 @@ export class RelaySync {
       progress.cancelSettle = undefined
       if (!this.#isSettled(progress)) return
       this.#options.outbox.remove(progress.document.name)
-      progress.rest()
+      progress.letGo() // a channel that was refused meanwhile is opened again all the same
       this.#waiters.evaluate()
     })
   }
@@ -336,9 +336,12 @@ export class RelaySync {
     }
   }
 
+  /** How many documents are being sent. What is refused would keep the others waiting for ever. */
   #held(): number {
     let held = 0
-    for (const progress of this.#progress.values()) if (progress.release !== undefined) held += 1
+    for (const { release, refusal } of this.#progress.values()) {
+      if (release !== undefined && refusal === undefined) held += 1
+    }
     return held
   }
 }
