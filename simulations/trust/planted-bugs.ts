@@ -262,7 +262,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'compaction drops what came after it began',
-    profile: 'calm',
+    profile: 'swarm',
     plant: () =>
       patchMethod(
         DiskImage.prototype,
