@@ -86,13 +86,9 @@ export class LevelDatabase {
    *
    * @throws STORAGE_CORRUPT, STORAGE_UNAVAILABLE
    */
-  async mapEntries<Result>(
-    range: KeyRange,
-    map: (entry: Entry) => Result,
-    options: { reverse?: boolean; limit?: number } = {},
-  ): Promise<Result[]> {
+  async mapEntries<Result>(range: KeyRange, map: (entry: Entry) => Result): Promise<Result[]> {
     return this.#read(async level => {
-      const iterator = level.iterator({ ...range, ...options, highWaterMarkBytes: readAheadBytes })
+      const iterator = level.iterator({ ...range, highWaterMarkBytes: readAheadBytes })
       try {
         const results: Result[] = []
         for (;;) {

@@ -25,8 +25,12 @@ export interface Log {
  *
  * @throws STORAGE_CORRUPT where LevelDB cannot even tell how far the log goes, STORAGE_UNAVAILABLE
  */
-export async function readLog(database: LevelDatabase, prefix: Uint8Array): Promise<Log> {
-  const range = updateRange(prefix)
+export async function readLog(
+  database: LevelDatabase,
+  prefix: Uint8Array,
+  through?: number,
+): Promise<Log> {
+  const range = updateRange(prefix, through)
   try {
     const entries = await database.mapEntries(range, ([key, value]) => logEntry(key, value))
     return { entries, unreadable: [] }
@@ -34,21 +38,6 @@ export async function readLog(database: LevelDatabase, prefix: Uint8Array): Prom
     if (!isCorruption(error)) throw error
     return readSingly(database, prefix, range)
   }
-}
-
-/**
- * The last entries of a log below a clock, the last first.
- *
- * @throws STORAGE_CORRUPT, STORAGE_UNAVAILABLE
- */
-export function readLogBackwards(
-  database: LevelDatabase,
-  prefix: Uint8Array,
-  { below, limit }: { readonly below: number; readonly limit: number },
-): Promise<LogEntry[]> {
-  const range = updateRange(prefix, below - 1)
-  const options = { reverse: true, limit }
-  return database.mapEntries(range, ([key, value]) => logEntry(key, value), options)
 }
 
 /** One entry of a log. */

@@ -27,7 +27,7 @@ import {
   updateKeyPrefix,
   updateRange,
 } from './level-keys.ts'
-import { type LogEntry, readLog, readLogBackwards, readLogEntry } from './level-log.ts'
+import { type LogEntry, readLog, readLogEntry } from './level-log.ts'
 import { sealUpdate } from './sealed-update.ts'
 import type { DamagedRecord, Storage, StoredDocument, StoredUpdate } from './storage.ts'
 
@@ -65,9 +65,6 @@ interface LogEnd {
   listed: boolean
 }
 
-/** Read, checked and deleted within a few milliseconds. */
-const replacedAtOnce = 250
-
 // About 200 bytes each.
 const logEndsMax = 10_000
 
@@ -104,35 +101,19 @@ class LevelStorage implements Storage {
     return this.#writes.write({ type: 'append', document, update, bytes, alone: false })
   }
 
-  /**
-   * First the new update takes the place of the last old one; the log says the same from then on.
-   * Then the others go, from the last to the first, so that what is left never has a gap, and a
-   * few at a time, so that no append waits for all of them.
-   */
-  async replace(document: string, through: number, update: Uint8Array): Promise<void> {
-    if (this.#closing) throw closed()
-    const stateVector = stateVectorOf(update)
-    const keyPrefix = updateKeyPrefix(document)
-    let below = 0
-    await this.#change(async () => {
-      const entry = await readLogEntry(this.#database, updateKey(keyPrefix, through))
+  replace(document: string, through: number, update: Uint8Array): Promise<void> {
+    return this.#change(async () => {
+      const keyPrefix = updateKeyPrefix(document)
+      const { entries, unreadable } = await readLog(this.#database, keyPrefix, through)
+      if (unreadable[0]) throw unreadable[0].error
       // It has been removed, or replaced further, since the caller read it.
-      if (entry === undefined) return []
-      below = through
+      if (entries.at(-1)?.clock !== through) return []
       return [
-        ...removeEntry(document, entry),
-        putUpdate(entry.key, update),
-        putStateVector(document, through, stateVector),
+        ...entries.flatMap(entry => removeEntry(document, entry)),
+        putUpdate(updateKey(keyPrefix, through), update),
+        putStateVector(document, through, stateVectorOf(update)),
       ]
     })
-    while (below > 0) {
-      await this.#change(async () => {
-        const options = { below, limit: replacedAtOnce }
-        const entries = await readLogBackwards(this.#database, keyPrefix, options)
-        below = entries.at(-1)?.clock ?? 0
-        return entries.flatMap(entry => removeEntry(document, entry))
-      })
-    }
   }
 
   remove(document: string): Promise<void> {
@@ -308,7 +289,7 @@ async function prepareChange(
   operations: Operation[],
 ): Promise<WriteOutcome<number>> {
   try {
-    operations.push(...(await prepare()))
+    for (const operation of await prepare()) operations.push(operation)
     return 0
   } catch (error) {
     return toStatemeshError(error, 'STORAGE_UNAVAILABLE')
