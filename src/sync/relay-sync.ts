@@ -12,7 +12,7 @@
 import { Emitter } from '../base/emitter.ts'
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
 import type { RandomSource } from '../base/random.ts'
-import type { TimeSource } from '../base/time.ts'
+import type { CancelTimer, TimeSource } from '../base/time.ts'
 import type { DocumentSet } from '../document/document-set.ts'
 import type { ReplicaDocument } from '../document/replica-document.ts'
 import type { DocumentName } from '../model/document-name.ts'
@@ -60,6 +60,9 @@ const tokenMilliseconds = 10_000
 /** How many documents of the outbox are loaded at a time, so that memory stays bounded. */
 const outboxLoadsMax = 16
 
+/** The pause before what is owed and could not be loaded is tried again. */
+const outboxRetryMilliseconds = 5_000
+
 export class RelaySync {
   readonly events: Emitter<RelaySyncEvents> = new Emitter()
   readonly #options: RelaySyncOptions
@@ -68,6 +71,9 @@ export class RelaySync {
   readonly #waiters: Waiters
   #session: LinkSession | undefined
   #ready = false
+  /** What is owed but cannot be loaded, and why not. */
+  readonly #unreadable = new Map<DocumentName, StatemeshError>()
+  #cancelOutboxRetry: CancelTimer | undefined
   readonly #stopListening: Array<() => void>
 
   constructor(options: RelaySyncOptions) {
@@ -141,7 +147,7 @@ export class RelaySync {
         const progress = this.#progress.get(name)
         const done = progress?.has(level, version) || !this.#options.outbox.names.has(name)
         if (done) targets.delete(name)
-        else this.#throwRefusal(progress)
+        else this.#throwRefusal(progress, this.#unreadable.get(name))
       }
       return targets.size === 0
     })
@@ -183,8 +189,8 @@ export class RelaySync {
     return this.#progress.get(document)?.relayGeneration
   }
 
-  #throwRefusal(progress: DocumentProgress | undefined): void {
-    if (progress?.refusal && !progress.refusal.retryable) throw progress.refusal
+  #throwRefusal(progress: DocumentProgress | undefined, refusal = progress?.refusal): void {
+    if (refusal !== undefined && !refusal.retryable) throw refusal
     if (this.#dialler.state.kind === 'refused') throw this.#dialler.state.error
   }
 
@@ -224,6 +230,8 @@ export class RelaySync {
   #unlinked(): void {
     this.#session = undefined
     this.#ready = false
+    this.#cancelOutboxRetry?.()
+    this.#unreadable.clear()
     for (const progress of this.#progress.values()) {
       progress.disconnected()
       progress.rest()
@@ -234,6 +242,7 @@ export class RelaySync {
     const { outbox, random } = this.#options
     const progress = new DocumentProgress(document, outbox.names.has(document.name), random)
     this.#progress.set(document.name, progress)
+    this.#unreadable.delete(document.name)
     this.#openChannel(progress)
   }
 
@@ -319,10 +328,11 @@ export class RelaySync {
 
   // Loads what was left unsent, a few at a time; each goes again once it has been acked.
   async #sendOutbox(session: LinkSession): Promise<void> {
-    const { documents, outbox } = this.#options
+    const { documents, outbox, time } = this.#options
     const isRoom = () => this.#session !== session || this.#held() < outboxLoadsMax
+    let again = false
     for (const document of [...outbox.names]) {
-      if (this.#progress.has(document)) continue
+      if (this.#progress.has(document) || this.#unreadable.has(document)) continue
       try {
         await this.#waiters.wait({}, isRoom)
         if (this.#session !== session) return
@@ -331,9 +341,16 @@ export class RelaySync {
       } catch (thrown) {
         const error = toStatemeshError(thrown, 'STORAGE_UNAVAILABLE')
         if (error.code === 'CLOSED') return
+        if (error.retryable) again = true
+        else this.#unreadable.set(document, error)
         this.events.emit('rejected', { document, error })
+        this.#waiters.evaluate()
       }
     }
+    if (!again || this.#session !== session) return
+    this.#cancelOutboxRetry = time.after(outboxRetryMilliseconds, () => {
+      void this.#sendOutbox(session)
+    })
   }
 
   /** How many documents are being sent. What is refused would keep the others waiting for ever. */

@@ -6,6 +6,7 @@ import {
   definePartition,
   openReplica,
   room,
+  StatemeshError,
   type Storage,
 } from '../../src/index.ts'
 import { decodeMessage, encodeFrame, type Frame } from '../../src/protocol/frame.ts'
@@ -102,6 +103,33 @@ describe('a replica', () => {
     const replica = await openReplica({ ...options, transport: network, time })
     await time.advanceAsync(3_000)
     expect(replica.status.unsynced).toBe(20)
+    await replica.close()
+  })
+
+  it('tries to load what is owed again, and says why it cannot', async () => {
+    const storage = await unsentStorage(2)
+    const failing = new Map([
+      ['room:r10/users', 'STORAGE_UNAVAILABLE'],
+      ['room:r11/users', 'STORAGE_CORRUPT'],
+    ] as const)
+    const load: Storage['load'] = async document => {
+      const code = failing.get(document as 'room:r10/users')
+      if (code !== undefined) throw new StatemeshError(code, 'a test')
+      return storage.load(document)
+    }
+    const time = manualTime()
+    const replica = await openReplica({
+      actor: 'a',
+      storage: { ...keep(storage), load },
+      relay: address,
+      transport: playedRelay(take).network,
+      time,
+    })
+    await time.advanceAsync(100)
+    await expect(replica.flush()).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' })
+    failing.delete('room:r10/users')
+    await time.advanceAsync(20_000)
+    expect(replica.status.unsynced).toBe(1)
     await replica.close()
   })
 })
