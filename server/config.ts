@@ -14,6 +14,7 @@ export interface RelayConfig {
   data: string
   insecure: boolean
   origins: readonly string[] | undefined
+  addressHeader: string | undefined
   tokenSecret: string | undefined
   tokenSecretFile: string | undefined
   tokenKeys: string | undefined
@@ -69,6 +70,9 @@ const settings = {
   origins: list
     .optional()
     .describe('Origins of pages that browsers may connect from, with commas between them'),
+  addressHeader: text
+    .optional()
+    .describe('A header in which a proxy, which alone can reach the relay, names the client'),
   tokenSecret: text
     .optional()
     .describe('The secret that tokens are signed with; no flag, since others can read those'),
@@ -136,10 +140,10 @@ export function readConfig({
     throw new StatemeshError('OPTION_INVALID', wrong.join('; '), { cause: parsed.error })
   }
   const all = parsed.data as unknown as Omit<RelayConfig, 'limits'> & RelayLimits
-  const { host, port, data, insecure, origins, logLevel } = all
+  const { host, port, data, insecure, origins, addressHeader, logLevel } = all
   const { tokenSecret, tokenSecretFile, tokenKeys, tokenIssuer, tokenAudience } = all
   return {
-    ...{ host, port, data, insecure, origins, logLevel },
+    ...{ host, port, data, insecure, origins, addressHeader, logLevel },
     ...{ tokenSecret, tokenSecretFile, tokenKeys, tokenIssuer, tokenAudience },
     limits: Object.fromEntries(limitNames.map(name => [name, all[name]])) as unknown as RelayLimits,
   }

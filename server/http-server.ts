@@ -9,7 +9,13 @@ import { batchLink } from './batch-link.ts'
 import { answerPage } from './http-pages.ts'
 import type { RelayMetrics } from './metrics.ts'
 import type { Relay } from './relay.ts'
-import { type AllowedOrigins, isAllowedOrigin, isLoopback, tokenOf } from './upgrade-request.ts'
+import {
+  type AllowedOrigins,
+  addressOf,
+  isAllowedOrigin,
+  isLoopback,
+  tokenOf,
+} from './upgrade-request.ts'
 
 export interface ListenOptions {
   /** Default `127.0.0.1`. */
@@ -23,6 +29,8 @@ export interface ListenOptions {
   origins?: AllowedOrigins
   /** The figures of `/metrics`; the same object is the relay's `meter`. */
   metrics?: RelayMetrics
+  /** A header in which a proxy in front, which alone can reach the relay, names the client. */
+  addressHeader?: string
   /** Listen beyond this machine although no tokens are asked for. */
   insecure?: boolean
 }
@@ -60,14 +68,14 @@ export async function listen(relay: Relay, options: ListenOptions = {}): Promise
     perMessageDeflate: false,
     handleProtocols: offered => (offered.has(subprotocol) ? subprotocol : false),
   })
-  const { metrics } = options
+  const { metrics, addressHeader } = options
   metrics?.readFrom(() => relay.gauges())
   const server = createServer((request, response) =>
     answerPage({ relay, metrics }, request, response),
   )
   server.on('upgrade', (request, socket, head) => {
     if (isAllowedOrigin(request.headers.origin, origins)) {
-      upgrade(relay, sockets, request, socket, head)
+      upgrade(relay, sockets, { request, socket, head, addressHeader })
     } else {
       socket.on('error', () => socket.destroy())
       socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
@@ -92,18 +100,23 @@ export async function listen(relay: Relay, options: ListenOptions = {}): Promise
   }
 }
 
+interface Upgrade {
+  request: IncomingMessage
+  socket: Duplex
+  head: Buffer
+  addressHeader: string | undefined
+}
+
 function upgrade(
   relay: Relay,
   sockets: WebSocketServer,
-  request: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
+  { request, socket, head, addressHeader }: Upgrade,
 ): void {
   sockets.handleUpgrade(request, socket, head, webSocket => {
     relay.accept(batchLink(webSocket, socket), {
       path: request.url ?? '/',
       subprotocol: webSocket.protocol === '' ? undefined : webSocket.protocol,
-      address: request.socket.remoteAddress,
+      address: addressOf(request, addressHeader),
       token: tokenOf(request),
     })
   })

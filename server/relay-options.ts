@@ -79,7 +79,7 @@ export const limitReasons: Readonly<Record<keyof RelayLimits, string>> = {
     'Clients that ever wrote in a document; each costs every later change of every replica',
   channelsMax: 'Documents on a link; each costs about 1 kB',
   connectionsPerAddressMax:
-    'Connections from one address (IPv6: one /64); each costs 10 to 17 kB. A proxy is one address',
+    'Connections from one address (IPv6: one /64); each costs 10 to 17 kB; behind a proxy see addressHeader',
   updatesPerSecondMax:
     'Updates of a connection; about twice what a relay can store, so that it stops floods alone',
   bytesPerSecondMax: 'Bytes of updates of a connection; a disk takes as much',

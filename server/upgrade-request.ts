@@ -24,6 +24,19 @@ export function bearerOf({ headers }: IncomingMessage): string | undefined {
   return /^bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1]
 }
 
+/**
+ * Where a connection comes from: what a proxy says in a header, of several the last, which is the
+ * one that the nearest proxy has seen; or the other end of the socket.
+ */
+export function addressOf(
+  { headers, socket }: IncomingMessage,
+  header: string | undefined,
+): string | undefined {
+  const given = header === undefined ? undefined : headers[header.toLowerCase()]
+  const last = [given].flat().at(-1)?.split(',').at(-1)?.trim()
+  return last === undefined || last === '' ? socket.remoteAddress : last
+}
+
 function subprotocolsOf(header: string | undefined): string[] {
   return header === undefined ? [] : header.split(',').map(name => name.trim())
 }

@@ -97,7 +97,7 @@ async function start(
   storage: Storage,
   { config, tokens, metrics }: StartOptions,
 ): Promise<RelayServer> {
-  const { host, port, insecure, origins, limits } = config
+  const { host, port, insecure, origins, addressHeader, limits } = config
   const relay = await createRelay({
     storage,
     limits,
@@ -106,7 +106,11 @@ async function start(
     onEvent: event => log({ ...event }),
   })
   try {
-    return await listen(relay, { host, port, insecure, metrics, ...(origins && { origins }) })
+    return await listen(relay, {
+      ...{ host, port, insecure, metrics },
+      ...(origins && { origins }),
+      ...(addressHeader !== undefined && { addressHeader }),
+    })
   } catch (error) {
     await relay.close()
     throw error

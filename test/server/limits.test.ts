@@ -119,6 +119,25 @@ describe('too many connections from one address', () => {
     await frameClient(url)
   })
 
+  test('are counted by what a proxy says, where it is asked for', async () => {
+    const limits = { connectionsPerAddressMax: 1 }
+    const { url, events } = await runningRelay({ limits }, { addressHeader: 'X-Forwarded-For' })
+    const from = async (forwarded: string) => {
+      const socket = new WebSocket(`${url}/doc`, { headers: { 'x-forwarded-for': forwarded } })
+      onTestFinished(() => socket.terminate())
+      // A denial comes before the close, and a step of the sync protocol is what is served first.
+      const [first] = (await once(socket, 'message')) as [Buffer]
+      return first[0] === 0
+    }
+    expect(await from('10.0.0.1')).toBe(true)
+    expect(await from('10.0.0.2')).toBe(true)
+    // What the client itself put there comes before what the proxy adds.
+    expect(await from('10.9.9.9, 10.0.0.1')).toBe(false)
+    expect(
+      events.filter(({ event }) => event === 'connected').map(({ address }) => address),
+    ).toEqual(['10.0.0.1', '10.0.0.2'])
+  })
+
   test('are counted by network', () => {
     expect(networkOf('10.0.0.1')).toBe('10.0.0.1')
     expect(networkOf('::ffff:10.0.0.1')).toBe('10.0.0.1')
