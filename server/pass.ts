@@ -92,6 +92,7 @@ export class Pass {
       if (token.subject !== this.#token.subject) {
         throw new StatemeshError('ACCESS_DENIED', 'a fresh token must be of the same subject')
       }
+      access.checkRevoked(token) // it may have been revoked since it was checked
       this.#token = token
       this.#cancelTimer?.()
       this.#askLater()

@@ -267,6 +267,8 @@ export class Relay {
   #admit(arrival: Arrival, token: AccessToken | undefined): void {
     if (this.#closing !== undefined) return refuse(arrival, closeCodes.restart, 'the relay closes')
     try {
+      // It may have been revoked since it was checked, when this connection was none yet.
+      if (token !== undefined) this.#access?.checkRevoked(token)
       const connection = this.#connect(arrival, token)
       this.#connections.add(connection)
     } catch (thrown) {

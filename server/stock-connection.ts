@@ -60,6 +60,8 @@ export class StockConnection implements Connection, RoomMember {
   readonly #pressure: LinkPressure
   readonly #feed: Feed
   readonly #pass: Pass
+  /** By its token, of which there is no other in this dialect. */
+  readonly #mayWrite: boolean
   readonly #conduct: Conduct
   /** What came before the document was loaded; undefined from then on. */
   #early: Uint8Array[] | undefined = []
@@ -102,6 +104,7 @@ export class StockConnection implements Connection, RoomMember {
       onExpiring: () => undefined, // this dialect has no word for it
       onEnded: error => this.#end(error),
     })
+    this.#mayWrite = includesRight(this.#pass.right(document), 'write')
     this.#feed = new Feed({
       writable: () => this.#pressure.writable(),
       sendState: (update, _seq, last) =>
@@ -139,7 +142,7 @@ export class StockConnection implements Connection, RoomMember {
   }
 
   admit(structure: UpdateStructure, known: StateVector): void {
-    if (!includesRight(this.#pass.right(this.#room.document), 'write')) {
+    if (!this.#mayWrite) {
       throw accessDenied('the token does not allow to write the document')
     }
     this.#conduct.writers(structure, known)
