@@ -1,4 +1,5 @@
 /** A replica of the random fleet, what its actor does with it, and what it was promised. */
+import * as Y from 'yjs'
 import type { RandomSource } from '../../../src/base/random.ts'
 import {
   type CounterPartition,
@@ -10,6 +11,7 @@ import {
   type Replica,
   room,
 } from '../../../src/index.ts'
+import { registersRoot, splitRowName } from '../../../src/partition/register/register-entry.ts'
 import { address } from '../fleet.ts'
 import type { Ledger, Write } from './ledger.ts'
 import { below, type Machine, type Process } from './machine.ts'
@@ -35,6 +37,8 @@ export interface FleetNodeOptions {
   ledger: Ledger
   /** Told of what must not happen. */
   wrong(what: string): void
+  /** The ids of the writes on the disk of the relay. */
+  onRelayDisk(): ReadonlySet<string>
 }
 
 export class FleetNode {
@@ -135,6 +139,10 @@ export class FleetNode {
       return // it promised nothing
     }
     if (replica === undefined) return
+    if (level === 'durable') {
+      const { ledger, onRelayDisk, wrong } = this.#options
+      for (const what of ledger.broken(written, onRelayDisk())) wrong(what)
+    }
     for (const write of written) {
       write.local = true
       if (level === 'durable') write.promised = true
@@ -200,6 +208,21 @@ export class FleetNode {
     if (id === undefined) throw new Error(`${key} is not there after it was written`)
     this.#written.push(this.#options.ledger.write(id, replaced))
   }
+}
+
+/** The ids of the writes in stored updates of the documents. */
+export function storedIds(stored: (document: string) => Uint8Array): Set<string> {
+  const [users, notes] = documents.map(document => {
+    const doc = new Y.Doc()
+    Y.applyUpdate(doc, stored(document))
+    return doc
+  }) as [Y.Doc, Y.Doc]
+  const ids = new Set<string>(notes.getText('body').toString())
+  for (const [row, entry] of users.getMap<{ t: number }>(registersRoot)) {
+    const { key, writer } = splitRowName(row) ?? { key: row, writer: -1 }
+    ids.add(`${key} ${writer} ${entry.t}`)
+  }
+  return ids
 }
 
 function siblingIds(users: RegisterPartition<string>, key: string): string[] {

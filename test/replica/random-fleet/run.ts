@@ -15,7 +15,7 @@ import { type ManualTime, manualTime } from '../../support/manual-time.ts'
 import { address } from '../fleet.ts'
 import { Ledger } from './ledger.ts'
 import { below, Machine } from './machine.ts'
-import { documents, FleetNode } from './node.ts'
+import { documents, FleetNode, storedIds } from './node.ts'
 
 /** @returns all that was found to be wrong */
 export async function runRandomFleet(seed: number): Promise<string[]> {
@@ -47,7 +47,9 @@ class RandomFleet {
       const machine = new Machine(this.#time, random, below(random, 2_000))
       const wrong = (what: string) => this.#wrongs.push(what)
       const ledger = this.#ledger
-      return new FleetNode({ name, machine, network: this.#network, random, ledger, wrong })
+      const onRelayDisk = () => storedIds(document => this.#relayMachine.stored(document))
+      const network = this.#network
+      return new FleetNode({ name, machine, network, random, ledger, wrong, onRelayDisk })
     })
     this.#network.listen(address, link => {
       this.#links.add(link)
@@ -178,7 +180,10 @@ class RandomFleet {
     const isClean = this.#below(2) === 0
     if (isClean) await this.#until(this.#relay?.close(), 'the close of the relay')
     this.#killRelay()
-    if (this.#below(3) === 0 && this.#backup) this.#relayMachine.replaceDisk(this.#backup)
+    if (this.#below(3) === 0 && this.#backup !== undefined) {
+      this.#relayMachine.replaceDisk(this.#backup)
+      this.#ledger.relayForgot()
+    }
     await this.#time.advanceAsync(this.#below(300))
     await this.#startRelay()
   }
