@@ -168,6 +168,7 @@ export {
 export { openLevelStorage } from './storage/level-storage.ts'
 export { createMemoryStorage } from './storage/memory-storage.ts'
 export type { DamagedRecord, Storage, StoredDocument, StoredUpdate } from './storage/storage.ts'
+export type { TokenOption } from './sync/token-source.ts'
 export { createMemoryNetwork, type MemoryNetwork } from './transport/memory-transport.ts'
 export type { DialOptions, Link, LinkHandlers, Transport } from './transport/transport.ts'
 export { websocketTransport } from './transport/websocket-transport.ts'

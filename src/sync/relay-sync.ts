@@ -205,6 +205,7 @@ export class RelaySync {
         this.#ready = true
         for (const progress of this.#progress.values()) this.#openChannel(progress)
         void this.#sendOutbox(session)
+        this.#waiters.evaluate()
       },
       onTokenAsked: () => void this.#renewToken(session),
       onClose: (code, reason) => {

@@ -169,6 +169,13 @@ describe('replicas that share a relay', () => {
     expect(ofC.siblings('alice')).toMatchObject([{ actor: 'a' }])
   })
 
+  it('are synced at once when they have nothing open', async () => {
+    const fleet = await startFleet()
+    const a = await fleet.open('a')
+    await a.synced(seconds)
+    expect(a.status.link).toBe('online')
+  })
+
   it('have seen, once synced, whatever anybody had flushed before', async () => {
     const fleet = await startFleet()
     const [a, b] = [await fleet.open('a'), await fleet.open('b')]
