@@ -47,6 +47,7 @@ export const errorCodes = {
   HANDLER_UNKNOWN: { retryable: false },
   HANDLER_FAILED: { retryable: false },
   HANDLER_INTERRUPTED: { retryable: false },
+  REPLY_TIMEOUT: { retryable: true },
   QUOTA_EXCEEDED: { retryable: false },
   // budgets
   BUDGET_INSUFFICIENT: { retryable: false },
