@@ -165,6 +165,76 @@ export {
   type ReplicaOptions,
   type ReplicaStatus,
 } from './replica.ts'
+export { tableOf } from './state/check-state.ts'
+export { type ComposedModules, type ComposedState, composeModules } from './state/composed.ts'
+export {
+  type Hierarchy,
+  type HistoryMessage,
+  type LevelDefinition,
+  type LevelDefinitions,
+  openHierarchy,
+  Settings,
+  standardLevels,
+} from './state/hierarchy.ts'
+export {
+  AgentModule,
+  type AgentState,
+  ConversationModule,
+  type ConversationState,
+  GlobalModule,
+  type GlobalState,
+  type Goal,
+  MessageModule,
+  type MessageState,
+  type Relationship,
+  RoomModule,
+  type RoomState,
+} from './state/level-states.ts'
+export {
+  type Lifecycle,
+  type LifecycleMove,
+  type LifecyclePhase,
+  openLifecycle,
+} from './state/lifecycle.ts'
+export {
+  openModule,
+  type StateChange,
+  type StateConflict,
+  type StateModule,
+} from './state/module.ts'
+export {
+  type ActionReducers,
+  defineModule,
+  type ModuleDefinition,
+  type ModuleOptions,
+} from './state/module-definition.ts'
+export {
+  openPluginState,
+  type PluginChange,
+  type PluginQuota,
+  type PluginState,
+  type PluginUsage,
+} from './state/plugin-state.ts'
+export { openProcess, type Process } from './state/process.ts'
+export {
+  defineHandler,
+  defineProcess,
+  type MessageHandler,
+  type ProcessDefinition,
+  type ProcessMessage,
+  type Reply,
+  type Tags,
+} from './state/process-definition.ts'
+export { type Answer, openReadThrough, type ReadThrough } from './state/read-through.ts'
+export { standardTransitions } from './state/standard-transitions.ts'
+export {
+  defineTransition,
+  openStateManager,
+  type StateChanged,
+  type StateManager,
+  type Transition,
+} from './state/state-manager.ts'
+export { type Table, table } from './state/table.ts'
 export { openLevelStorage } from './storage/level-storage.ts'
 export { createMemoryStorage } from './storage/memory-storage.ts'
 export type { DamagedRecord, Storage, StoredDocument, StoredUpdate } from './storage/storage.ts'

@@ -1,15 +1,7 @@
 /** What the parts of this folder need of a replica; `Replica` is one. */
-import type { Scope } from '../model/scope.ts'
-import type { AnyPartitionDefinition, PartitionHandle } from '../partition/open-partition.ts'
+import type { HistoryReplica } from '../history/replica-port.ts'
 
-export interface StateReplica {
-  /** In whose name it writes, unless `open` is told otherwise. */
-  readonly actor: string
-  open<const Definition extends AnyPartitionDefinition>(
-    scope: Scope,
-    definition: Definition,
-    options?: { actor?: string },
-  ): Promise<PartitionHandle<Definition>>
+export interface StateReplica extends HistoryReplica {
   /** `local`: resolves when everything written here so far is on this replica's disk. */
   flush(options: { level: 'local' }): Promise<void>
 }
