@@ -265,21 +265,27 @@ export class StateModule<State extends object, Actions extends ActionReducers<St
     return segments && this.#tree.reach(segments)
   }
 
-  /** Reads what is stored at a path again. */
+  /** Reads what is stored at a path again. What cannot be read counts as not there. */
   #refresh(path: string): void {
     this.#malformed.delete(path)
     const stored = this.#registers.get(path)
     const isPlace = path.endsWith(placeSuffix)
+    const node = this.#node(isPlace ? path.slice(0, -placeSuffix.length) : path)
     try {
-      const node = this.#node(isPlace ? path.slice(0, -placeSuffix.length) : path)
       if (node === undefined) throw new StatemeshError('ENTRY_INVALID', 'not a path of a state')
-      if (isPlace) node.moved = stored === undefined ? undefined : readPlace(stored)
-      else node.part = stored === undefined ? this.#initial.get(path) : readPart(stored)
-      this.#tree.touch(node)
-      this.#tree.prune(node)
+      if (isPlace) {
+        node.moved = undefined
+        if (stored !== undefined) node.moved = readPlace(stored)
+      } else {
+        node.part = undefined
+        node.part = stored === undefined ? this.#initial.get(path) : readPart(stored)
+      }
     } catch (thrown) {
       this.#malformed.set(path, toStatemeshError(thrown, 'ENTRY_INVALID'))
     }
+    if (node === undefined) return
+    this.#tree.touch(node)
+    this.#tree.prune(node)
   }
 }
 
