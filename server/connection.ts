@@ -104,7 +104,9 @@ export class LinkConnection implements Connection, ChannelLink {
       onExpiring: () => this.send({ type: 'token', token: '' }),
       onEnded: error => this.#end(error),
     })
-    this.send({ type: 'hello', version: protocolVersion, node, messageBytesMax, windowBytes })
+    const generation = relay.generation()
+    const version = protocolVersion
+    this.send({ type: 'hello', version, node, messageBytesMax, windowBytes, generation })
   }
 
   get peerMessageBytesMax(): number {

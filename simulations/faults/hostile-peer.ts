@@ -47,6 +47,7 @@ function attack(link: Link, dice: Dice, fleet: Fleet): void {
       node: subprotocol,
       messageBytesMax: 2 ** 20,
       windowBytes: dice.below(100),
+      generation: 'hostile',
     },
     { type: 'open', channel: 1, document, generation: 'enemy', stateVector: Uint8Array.of(0) },
     { type: 'state', channel: 1, seq: 1, last: true, update: dice.pick(badUpdates) },

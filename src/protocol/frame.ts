@@ -25,6 +25,8 @@ export type Frame =
       messageBytesMax: number
       /** How many bytes of updates may be under way to the sender without a durable ack; 0: any. */
       windowBytes: number
+      /** The incarnation of the sender's store; another than before may lack what it once had. */
+      generation: string
     }
   | {
       type: 'open'
@@ -69,11 +71,12 @@ const ackLevels: readonly AckLevel[] = ['received', 'durable']
 const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
   hello: {
     tag: 0,
-    write(encoder, { version, node, messageBytesMax, windowBytes }) {
+    write(encoder, { version, node, messageBytesMax, windowBytes, generation }) {
       encoding.writeVarUint(encoder, version)
       encoding.writeVarString(encoder, node)
       encoding.writeVarUint(encoder, messageBytesMax)
       encoding.writeVarUint(encoder, windowBytes)
+      encoding.writeVarString(encoder, generation)
     },
     read: reader => ({
       type: 'hello',
@@ -81,6 +84,7 @@ const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
       node: reader.string(),
       messageBytesMax: reader.varUint(),
       windowBytes: reader.varUint(),
+      generation: reader.string(),
     }),
   },
   open: {

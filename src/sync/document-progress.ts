@@ -58,8 +58,13 @@ export class DocumentProgress {
   learn(generation: string): boolean {
     const changed = this.#generation !== undefined && this.#generation !== generation
     this.#generation = generation
-    if (changed) this.#acked.received = this.#acked.durable = -1
+    if (changed) this.forget()
     return changed
+  }
+
+  /** Nothing is known of what the relay has: its store is another. */
+  forget(): void {
+    this.#acked.received = this.#acked.durable = -1
   }
 
   /** What was only received may have gone with the link. */

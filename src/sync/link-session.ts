@@ -19,10 +19,12 @@ export interface LinkSessionOptions {
   time: TimeSource
   /** The id of this incarnation, for the hello. */
   node: string
+  /** The incarnation of our store. */
+  generation: string
   /** The longest message that we accept. */
   messageBytesMax: number
-  /** The peer has said hello; channels may be opened. */
-  onReady(): void
+  /** The peer has said hello, with the incarnation of its store; channels may be opened. */
+  onReady(generation: string): void
   /** The peer asks for a fresh token. */
   onTokenAsked?(): void
   /** The link is gone, and every channel on it has ended. */
@@ -61,8 +63,15 @@ export class LinkSession implements ChannelLink {
       message: message => this.#receive(message),
       close: (code, reason) => this.#ended(code, reason),
     })
-    const { node, messageBytesMax } = options
-    this.send({ type: 'hello', version: protocolVersion, node, messageBytesMax, windowBytes: 0 })
+    const { node, generation, messageBytesMax } = options
+    this.send({
+      type: 'hello',
+      version: protocolVersion,
+      node,
+      messageBytesMax,
+      windowBytes: 0,
+      generation,
+    })
     this.#watch()
   }
 
@@ -190,7 +199,7 @@ export class LinkSession implements ChannelLink {
       return this.close(closeCodes.noCommonVersion, `version ${protocolVersion} is spoken here`)
     }
     this.#peer = hello
-    this.#options.onReady()
+    this.#options.onReady(hello.generation)
   }
 
   #peerOpened(frame: FrameOf<'open'>): void {

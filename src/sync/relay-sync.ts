@@ -74,6 +74,10 @@ export class RelaySync {
   /** What is owed but cannot be loaded, and why not. */
   readonly #unreadable = new Map<DocumentName, StatemeshError>()
   #cancelOutboxRetry: CancelTimer | undefined
+  // Whether the documents that another store of the relay may lack are being listed, and how many
+  // stores there have been.
+  #owing = false
+  #stores = 0
   readonly #stopListening: Array<() => void>
 
   constructor(options: RelaySyncOptions) {
@@ -138,11 +142,19 @@ export class RelaySync {
    */
   flush(level: AckLevel, deadline: Deadline, document?: DocumentName): Promise<void> {
     const targets = new Map<DocumentName, number>()
-    for (const name of this.#options.outbox.names) {
-      if (document !== undefined && name !== document) continue
-      targets.set(name, this.#progress.get(name)?.document.version ?? 0)
+    const aim = () => {
+      for (const name of this.#options.outbox.names) {
+        if (document !== undefined && name !== document) continue
+        if (!targets.has(name)) targets.set(name, this.#progress.get(name)?.document.version ?? 0)
+      }
     }
+    aim()
+    let stores = this.#stores
     return this.#waiters.wait(deadline, () => {
+      if (this.#owing) return false
+      // Another store than the one that acked: what had reached that one is owed again.
+      if (stores !== this.#stores) aim()
+      stores = this.#stores
       for (const [name, version] of targets) {
         const progress = this.#progress.get(name)
         const done = progress?.has(level, version) || !this.#options.outbox.names.has(name)
@@ -195,16 +207,22 @@ export class RelaySync {
   }
 
   #linked(link: Link): void {
-    const { time, node } = this.#options
+    const { time, node, incarnation } = this.#options
     const session: LinkSession = new LinkSession({
       link,
       time,
       node,
       messageBytesMax,
-      onReady: () => {
+      generation: incarnation.generation,
+      onReady: generation => {
         this.#ready = true
-        for (const progress of this.#progress.values()) this.#openChannel(progress)
-        void this.#sendOutbox(session)
+        const owesAll = !this.#options.outbox.trusts(generation)
+        for (const progress of this.#progress.values()) {
+          if (owesAll) progress.forget()
+          this.#openChannel(progress)
+        }
+        if (owesAll) void this.#oweAll(session, generation)
+        else void this.#sendOutbox(session)
         this.#waiters.evaluate()
       },
       onTokenAsked: () => void this.#renewToken(session),
@@ -325,6 +343,27 @@ export class RelaySync {
       progress.letGo() // a channel that was refused meanwhile is opened again all the same
       this.#waiters.evaluate()
     })
+  }
+
+  // Everything that was acked, was acked by another store.
+  async #oweAll(session: LinkSession, generation: string): Promise<void> {
+    const { outbox, time } = this.#options
+    this.#owing = true
+    try {
+      await outbox.oweAll(generation)
+      this.#stores += 1
+      this.#owing = false
+      for (const progress of this.#progress.values()) this.#hold(progress)
+      if (this.#session === session) void this.#sendOutbox(session)
+    } catch (thrown) {
+      if (toStatemeshError(thrown, 'STORAGE_UNAVAILABLE').code === 'CLOSED') return
+      // Until it succeeds no flush does.
+      this.#cancelOutboxRetry = time.after(outboxRetryMilliseconds, () => {
+        if (this.#session === session) void this.#oweAll(session, generation)
+      })
+    } finally {
+      this.#waiters.evaluate()
+    }
   }
 
   // Loads what was left unsent, a few at a time; each goes again once it has been acked.

@@ -31,7 +31,13 @@ function record<Type extends Frame['type']>(
 }
 
 const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
-  record('hello', { version: number, node: text, messageBytesMax: number, windowBytes: number }),
+  record('hello', {
+    version: number,
+    node: text,
+    messageBytesMax: number,
+    windowBytes: number,
+    generation: text,
+  }),
   record('open', { channel: number, document: text, generation: text, stateVector: bytes }),
   record('state', { channel: number, seq: number, last: flag, update: bytes }),
   record('update', { channel: number, seq: number, update: bytes }),

@@ -10,12 +10,26 @@ const bytes = (...values: number[]) => Uint8Array.from(values)
 
 export const goldenFrames: readonly GoldenFrame[] = [
   {
-    frame: { type: 'hello', version: 1, node: 'n1', messageBytesMax: 1_048_576, windowBytes: 0 },
-    hex: '09 00 01 02 6e31 808040 00',
+    frame: {
+      type: 'hello',
+      version: 1,
+      node: 'n1',
+      messageBytesMax: 1_048_576,
+      windowBytes: 0,
+      generation: 'g1',
+    },
+    hex: '0c 00 01 02 6e31 808040 00 02 6731',
   },
   {
-    frame: { type: 'hello', version: 1, node: '', messageBytesMax: 127, windowBytes: 128 },
-    hex: '06 00 01 00 7f 8001',
+    frame: {
+      type: 'hello',
+      version: 1,
+      node: '',
+      messageBytesMax: 127,
+      windowBytes: 128,
+      generation: '',
+    },
+    hex: '07 00 01 00 7f 8001 00',
   },
   {
     frame: {

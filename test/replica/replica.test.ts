@@ -283,6 +283,31 @@ describe('replicas that share a relay', () => {
     expect((await lost.load('room:r1/users')).updates.length).toBeGreaterThan(0)
   })
 
+  it('bring another relay what they have closed long ago, before a flush says it is there', async () => {
+    const fleet = await startFleet()
+    const storage = createMemoryStorage()
+    const a = await fleet.open('a', { storage, idleMilliseconds: 1 })
+    const users = await a.open(room('r1'), Users)
+    users.set('alice', { name: 'Alice' })
+    await a.flush(seconds)
+    users.close()
+    await new Promise<void>(resolve => {
+      const look = () => (a.status.loaded === 0 ? resolve() : void setTimeout(look, 10))
+      look()
+    })
+    expect(a.status.unsynced).toBe(0)
+    const other = createMemoryStorage()
+    await fleet.restartRelay(other)
+    await statusOf(a, 'online')
+    await a.synced(seconds)
+    await a.flush(seconds)
+    expect((await other.load('room:r1/users')).updates).toHaveLength(1)
+    const b = await fleet.open('b')
+    const ofB = await b.open(room('r1'), Users)
+    await b.synced(seconds)
+    expect(ofB.get('alice')).toEqual({ name: 'Alice' })
+  })
+
   it('end up with the same bytes after writing everywhere at once', async () => {
     const fleet = await startFleet()
     const replicas = await Promise.all(['a', 'b', 'c'].map(actor => fleet.open(actor)))

@@ -17,6 +17,7 @@ export const hello: FrameOf<'hello'> = {
   node: 'test',
   messageBytesMax: 2 ** 30,
   windowBytes: 0,
+  generation: 'test',
 }
 
 type Matcher = (frame: Frame) => boolean

@@ -42,6 +42,7 @@ async function end(link: Link, time: ManualTime): Promise<End> {
     link,
     time,
     node: `node-${seed}`,
+    generation: incarnation.generation,
     messageBytesMax: 2 ** 20,
     onReady,
     onClose: (code, reason) => events.push(`closed ${code} ${reason}`.trim()),
@@ -82,6 +83,7 @@ async function openAgainstRawPeer(windowBytes = 0) {
     node: 'raw',
     messageBytesMax: 2 ** 20,
     windowBytes,
+    generation: 'g',
   }
   return { time, one, received, closed, send, hello, accepted }
 }

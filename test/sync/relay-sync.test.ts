@@ -35,7 +35,14 @@ function playedRelay(answer: (frame: Frame) => readonly Frame[]) {
       },
       close: () => {},
     })
-    send({ type: 'hello', version: 1, node: 'n', messageBytesMax: 2 ** 20, windowBytes: 0 })
+    send({
+      type: 'hello',
+      version: 1,
+      node: 'n',
+      messageBytesMax: 2 ** 20,
+      windowBytes: 0,
+      generation: 'g',
+    })
   })
   return { network, received, send: (frame: Frame) => send(frame) }
 }

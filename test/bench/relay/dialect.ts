@@ -51,6 +51,7 @@ export const statemesh: Dialect = {
         node: 'bench',
         messageBytesMax: 2 ** 30,
         windowBytes: 0,
+        generation: 'bench',
       }),
       encodeFrame({ type: 'open', channel: loadChannel, document, generation: '', stateVector }),
     ]),
