@@ -12,6 +12,7 @@ export interface RelayConfig {
   host: string
   port: number
   data: string
+  restored: boolean
   insecure: boolean
   origins: readonly string[] | undefined
   addressHeader: string | undefined
@@ -64,6 +65,9 @@ const settings = {
     .default(4100)
     .describe('The port to listen on, 0 for any free one'),
   data: text.default('./relay-data').describe('The directory of the database'),
+  restored: yesOrNo
+    .default(false)
+    .describe('The database comes from a backup: replicas bring what it lacks, also what it acked'),
   insecure: yesOrNo
     .default(false)
     .describe('Listen beyond this machine although no tokens are asked for'),
@@ -106,7 +110,7 @@ export const configOptions: readonly ConfigOption[] = Object.entries(schema.shap
     environment: `STATEMESH_${name.replace(/[A-Z]/g, letter => `_${letter}`).toUpperCase()}`,
     default: defaultOf(field),
     what: field.description ?? '',
-    isSwitch: name === 'insecure',
+    isSwitch: field === settings.insecure || field === settings.restored,
   }),
 )
 
@@ -140,10 +144,10 @@ export function readConfig({
     throw new StatemeshError('OPTION_INVALID', wrong.join('; '), { cause: parsed.error })
   }
   const all = parsed.data as unknown as Omit<RelayConfig, 'limits'> & RelayLimits
-  const { host, port, data, insecure, origins, addressHeader, logLevel } = all
+  const { host, port, data, restored, insecure, origins, addressHeader, logLevel } = all
   const { tokenSecret, tokenSecretFile, tokenKeys, tokenIssuer, tokenAudience } = all
   return {
-    ...{ host, port, data, insecure, origins, addressHeader, logLevel },
+    ...{ host, port, data, restored, insecure, origins, addressHeader, logLevel },
     ...{ tokenSecret, tokenSecretFile, tokenKeys, tokenIssuer, tokenAudience },
     limits: Object.fromEntries(limitNames.map(name => [name, all[name]])) as unknown as RelayLimits,
   }

@@ -138,6 +138,11 @@ export interface RelayEvent {
 export interface RelayOptions {
   /** Belongs to whoever made it: a relay does not close it. */
   storage: Storage
+  /**
+   * Whether the storage is a copy of an earlier one. A copy made after a clean end looks like what
+   * it was copied from, so that replicas would trust the acks that came after it. Default false.
+   */
+  restored?: boolean
   /** Default: the system's. */
   time?: TimeSource
   /** Default: the system's. */

@@ -68,6 +68,10 @@ const tickMillisecondsMax = 5_000
 export async function createRelay(options: RelayOptions): Promise<Relay> {
   const random = options.random ?? systemRandom
   const incarnation = await openIncarnation(options.storage, random)
+  if (options.restored) {
+    incarnation.renew()
+    await incarnation.begin()
+  }
   const revocations = await openRevocations(options.storage)
   return new Relay(options, { incarnation, revocations, node: randomId(random) })
 }

@@ -97,9 +97,10 @@ async function start(
   storage: Storage,
   { config, tokens, metrics }: StartOptions,
 ): Promise<RelayServer> {
-  const { host, port, insecure, origins, addressHeader, limits } = config
+  const { host, port, restored, insecure, origins, addressHeader, limits } = config
   const relay = await createRelay({
     storage,
+    restored,
     limits,
     meter: metrics,
     ...(tokens && { tokens }),

@@ -22,7 +22,7 @@ export interface Fleet {
   /** Breaks every link, as a network would. */
   cut(): void
   /** Ends the relay and starts another one on the same storage, or on the one given. */
-  restartRelay(storage?: Storage): Promise<void>
+  restartRelay(storage?: Storage, options?: Partial<RelayOptions>): Promise<void>
 }
 
 export async function startFleet(options: Partial<RelayOptions> = {}): Promise<Fleet> {
@@ -58,10 +58,10 @@ export async function startFleet(options: Partial<RelayOptions> = {}): Promise<F
       for (const link of links) link.close(1001, 'cut')
       links.clear()
     },
-    async restartRelay(next = storage) {
+    async restartRelay(next = storage, more = {}) {
       await relay.close()
       storage = next
-      relay = await createRelay({ ...options, storage })
+      relay = await createRelay({ ...options, ...more, storage })
     },
   }
 }

@@ -14,6 +14,7 @@ import {
 } from '../../src/index.ts'
 import { gatedStorage } from '../support/gated-storage.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { waitUntil } from '../support/wait-until.ts'
 import { startFleet } from './fleet.ts'
 
 const Users = definePartition({
@@ -291,10 +292,7 @@ describe('replicas that share a relay', () => {
     users.set('alice', { name: 'Alice' })
     await a.flush(seconds)
     users.close()
-    await new Promise<void>(resolve => {
-      const look = () => (a.status.loaded === 0 ? resolve() : void setTimeout(look, 10))
-      look()
-    })
+    await waitUntil(() => a.status.loaded === 0)
     expect(a.status.unsynced).toBe(0)
     const other = createMemoryStorage()
     await fleet.restartRelay(other)
@@ -306,6 +304,29 @@ describe('replicas that share a relay', () => {
     const ofB = await b.open(room('r1'), Users)
     await b.synced(seconds)
     expect(ofB.get('alice')).toEqual({ name: 'Alice' })
+  })
+
+  it('bring a relay that was restored from a backup what came after it', async () => {
+    const disk = createMemoryStorage()
+    const keep = { ...gatedStorage(disk), close: async () => {} }
+    const fleet = await startFleet({ storage: keep })
+    const a = await fleet.open('a', { idleMilliseconds: 1 })
+    const users = await a.open(room('r1'), Users)
+    await a.synced(seconds)
+    // A cold copy: after a clean end, so that it says nothing of what it will lack.
+    await fleet.relay.close()
+    const backup = createMemoryStorage()
+    for (const [key, value] of await disk.records('')) await backup.writeRecord(key, value)
+    await fleet.restartRelay(keep)
+    users.set('alice', { name: 'Alice' })
+    await a.flush(seconds)
+    users.close()
+    await waitUntil(() => a.status.loaded === 0)
+    await fleet.restartRelay(backup, { restored: true })
+    await statusOf(a, 'online')
+    await a.synced(seconds)
+    await a.flush(seconds)
+    expect((await backup.load('room:r1/users')).updates).toHaveLength(1)
   })
 
   it('end up with the same bytes after writing everywhere at once', async () => {
