@@ -9,6 +9,7 @@ import { OwnedRows, type RowsChange } from './owned-rows.ts'
 import type { PartitionHost } from './partition-host.ts'
 import { checkKey } from './register/register-entry.ts'
 import type { Problem } from './register/register-view.ts'
+import { assertSynchronous } from './synchronous.ts'
 
 /** A counter whose rows changed. */
 export interface CounterChange {
@@ -102,9 +103,7 @@ export class CounterPartition {
     } finally {
       this.#writes = undefined
     }
-    if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
-      throw new StatemeshError('OPTION_INVALID', 'a transaction cannot be asynchronous')
-    }
+    assertSynchronous(result)
     this.#checkOpen()
     this.#commit(writes)
     return result

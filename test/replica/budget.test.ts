@@ -1,6 +1,7 @@
 /** Budgets on whole replicas: rights that travel through the relay, leases, and unclean stops. */
 import { describe, expect, it } from 'vitest'
-import { agent, createMemoryStorage, definePartition, type Storage } from '../../src/index.ts'
+import { agent, createMemoryStorage, definePartition } from '../../src/index.ts'
+import { unclosedStorage } from '../support/unclosed-storage.ts'
 import { startFleet } from './fleet.ts'
 
 const Spend = definePartition({ name: 'spend', policy: 'budget' })
@@ -11,24 +12,6 @@ const Leased = definePartition({
 })
 const team = agent('team')
 const seconds = { timeoutMilliseconds: 10_000 }
-
-/** The same bytes under a storage that knows nothing of a close, as after a crash. */
-function survivor(storage: Storage): Storage {
-  return { ...bound(storage), close: async () => {} }
-}
-
-function bound(storage: Storage): Storage {
-  return {
-    load: document => storage.load(document),
-    append: (document, update) => storage.append(document, update),
-    replace: (document, through, update) => storage.replace(document, through, update),
-    remove: document => storage.remove(document),
-    documents: () => storage.documents(),
-    records: prefix => storage.records(prefix),
-    writeRecord: (key, value) => storage.writeRecord(key, value),
-    close: () => storage.close(),
-  }
-}
 
 describe('a budget shared by replicas', () => {
   it('gets rights from another replica when a debit lacks them', async () => {
@@ -106,12 +89,12 @@ describe('a budget shared by replicas', () => {
   it('leaves the rights of a crashed process to the next one on its disk', async () => {
     const fleet = await startFleet()
     const disk = createMemoryStorage()
-    const a = await fleet.open('a', { storage: survivor(disk) })
+    const a = await fleet.open('a', { storage: unclosedStorage(disk) })
     const before = await a.open(team, Spend)
     await before.mint('tokens', 10)
     a.disconnect()
     // No close: the process is gone, and its disk is opened by the next.
-    const again = await fleet.open('a', { storage: survivor(disk) })
+    const again = await fleet.open('a', { storage: unclosedStorage(disk) })
     const after = await again.open(team, Spend)
     expect(after.writer).not.toBe(before.writer)
     await again.synced(seconds)

@@ -14,6 +14,7 @@ import {
 } from '../../src/index.ts'
 import { gatedStorage } from '../support/gated-storage.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { unclosedStorage } from '../support/unclosed-storage.ts'
 import { waitUntil } from '../support/wait-until.ts'
 import { startFleet } from './fleet.ts'
 
@@ -308,7 +309,7 @@ describe('replicas that share a relay', () => {
 
   it('bring a relay that was restored from a backup what came after it', async () => {
     const disk = createMemoryStorage()
-    const keep = { ...gatedStorage(disk), close: async () => {} }
+    const keep = unclosedStorage(disk)
     const fleet = await startFleet({ storage: keep })
     const a = await fleet.open('a', { idleMilliseconds: 1 })
     const users = await a.open(room('r1'), Users)

@@ -11,6 +11,7 @@ import {
 } from '../../src/index.ts'
 import { decodeMessage, encodeFrame, type Frame } from '../../src/protocol/frame.ts'
 import { manualTime } from '../support/manual-time.ts'
+import { unclosedStorage } from '../support/unclosed-storage.ts'
 
 const Users = definePartition<string>({ name: 'users', policy: 'last-write-wins' })
 const address = 'memory:relay'
@@ -59,26 +60,12 @@ function take(frame: Frame): Frame[] {
 /** A storage on which a replica wrote to so many rooms without ever meeting a relay. */
 async function unsentStorage(rooms: number): Promise<Storage> {
   const storage = createMemoryStorage()
-  const offline = await openReplica({ actor: 'a', storage: { ...keep(storage) } })
+  const offline = await openReplica({ actor: 'a', storage: unclosedStorage(storage) })
   for (let id = 10; id < 10 + rooms; id++) {
     ;(await offline.open(room(`r${id}`), Users)).set('k', 'v')
   }
   await offline.close()
   return storage
-}
-
-/** The storage, which is not closed by whoever uses it. */
-function keep(storage: Storage): Storage {
-  return {
-    load: document => storage.load(document),
-    append: (document, update) => storage.append(document, update),
-    replace: (document, through, update) => storage.replace(document, through, update),
-    remove: document => storage.remove(document),
-    documents: () => storage.documents(),
-    records: prefix => storage.records(prefix),
-    writeRecord: (key, value) => storage.writeRecord(key, value),
-    close: async () => {},
-  }
 }
 
 describe('a replica', () => {
@@ -127,7 +114,7 @@ describe('a replica', () => {
     const time = manualTime()
     const replica = await openReplica({
       actor: 'a',
-      storage: { ...keep(storage), load },
+      storage: { ...unclosedStorage(storage), load },
       relay: address,
       transport: playedRelay(take).network,
       time,

@@ -19,6 +19,7 @@ import { choosePolicy } from '../../partition/policy/choose-policy.ts'
 import type { Policy } from '../../partition/policy/policy.ts'
 import { checkKey } from '../../partition/register/register-entry.ts'
 import type { RegisterPartition } from '../../partition/register/register-partition.ts'
+import { assertSynchronous } from '../../partition/synchronous.ts'
 import { openTogether } from '../open-together.ts'
 import type { HistoryReplica } from '../replica-port.ts'
 import { type MigrationsDefinition, storedPartition } from './migration-definition.ts'
@@ -200,9 +201,7 @@ export class MigratedPartition<Value = unknown> {
     } finally {
       this.#writes = undefined
     }
-    if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
-      throw new StatemeshError('OPTION_INVALID', 'a transaction cannot be asynchronous')
-    }
+    assertSynchronous(result)
     const { registers } = this.#parts
     registers.transact(() => {
       for (const [key, write] of writes) {

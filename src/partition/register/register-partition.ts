@@ -20,6 +20,7 @@ import {
 import { parseValue } from '../parse-value.ts'
 import type { PartitionHost } from '../partition-host.ts'
 import { choosePolicy } from '../policy/choose-policy.ts'
+import { assertSynchronous } from '../synchronous.ts'
 import { TransactionFeed } from '../transaction-feed.ts'
 import { checkKey, entryOf, rowName } from './register-entry.ts'
 import { type Problem, RegisterView } from './register-view.ts'
@@ -193,9 +194,7 @@ export class RegisterPartition<Value = unknown> {
     } finally {
       this.#writes = undefined
     }
-    if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
-      throw new StatemeshError('OPTION_INVALID', 'a transaction cannot be asynchronous')
-    }
+    assertSynchronous(result)
     this.#checkOpen()
     if (writes.size > 0) this.#commit(writes)
     return result
