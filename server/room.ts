@@ -28,7 +28,7 @@ import { pooledCopy } from './pooled-copy.ts'
 import type { RelayLimits } from './relay-options.ts'
 import { RoomContent } from './room-content.ts'
 import type { RoomMember } from './room-member.ts'
-import { type ReadDocument, readDocument } from './stored-document.ts'
+import { cutPiece, type Piece, type ReadDocument, readDocument } from './stored-document.ts'
 
 export interface RoomOptions {
   document: DocumentName
@@ -117,6 +117,8 @@ export class Room {
   // Grows with every failed commit: what was accepted before is void (R3).
   #epoch = 0
   #underWay = 0
+  /** Stored updates that build on something that the store has lost. */
+  #orphans: readonly Piece[] = []
   #settled: (() => void)[] = []
   #turn: CommittedUpdate[] = []
   /** The clocks before this turn of the clients that it moved. */
@@ -284,11 +286,12 @@ export class Room {
     this.#hasRead(readDocument(stored))
   }
 
-  #hasRead({ chunks, state: read, damage }: ReadDocument): void {
+  #hasRead({ chunks, state: read, damage, orphans }: ReadDocument): void {
     const state = this.#state
     if (state.kind === 'closed') return
     if (damage.length > 0) this.#events.damaged(damage)
     if (state.kind === 'loading') {
+      this.#orphans = orphans
       this.#size.measured(chunks)
       const content: Content = { kind: 'present', chunks: new RoomContent(chunks) }
       this.#state = { kind: 'active', accepted: new DocumentState(read), committed: read, content }
@@ -312,7 +315,7 @@ export class Room {
     for (const member of waiting) member.refused(error)
   }
 
-  #append(writer: RoomMember, update: Uint8Array, structure: UpdateStructure): void {
+  #append(writer: object, update: Uint8Array, structure: UpdateStructure): void {
     this.#size.add(update.length)
     this.#acceptedPosition += 1
     this.#underWay += 1
@@ -363,6 +366,25 @@ export class Room {
       if (position <= this.#durablePosition) this.#writers.delete(member)
       member.committed()
     }
+    this.#adoptOrphans()
+  }
+
+  /**
+   * Takes in stored updates when what they build on has come back: nobody else may have them. They
+   * are stored once more, behind it.
+   */
+  #adoptOrphans(): void {
+    const state = this.#state
+    if (state.kind !== 'active' || this.#orphans.length === 0) return
+    this.#orphans = this.#orphans.filter(orphan => {
+      const { update, structure } = cutPiece(orphan, state.accepted)
+      const verdict = state.accepted.check(structure)
+      if (verdict === 'new') {
+        state.accepted.advance(structure)
+        this.#append(this, update, structure)
+      }
+      return verdict !== 'known' // one that is under way may still fail
+    })
   }
 
   #vectorBefore(): StateVector {

@@ -11,9 +11,11 @@ export interface ReadDocument {
   readonly state: DocumentState
   /** What is missing, for people; empty when the log is whole. */
   readonly damage: string[]
+  /** Updates that build on something missing; they are whole, and count when that comes back. */
+  readonly orphans: readonly Piece[]
 }
 
-interface Piece {
+export interface Piece {
   readonly update: Uint8Array
   readonly structure: UpdateStructure
 }
@@ -52,11 +54,11 @@ export function readDocument(stored: StoredDocument): ReadDocument {
     for (const piece of again) take(cutPiece(piece, state))
   }
   if (gapped.length > 0) damage.push(`${gapped.length} updates build on something missing`)
-  return { chunks, state, damage }
+  return { chunks, state, damage, orphans: gapped }
 }
 
 /** What a piece brings that the state does not have. */
-function cutPiece({ update }: Piece, { vector }: DocumentState): Piece {
+export function cutPiece({ update }: Piece, { vector }: DocumentState): Piece {
   const rest = Y.diffUpdate(update, Y.encodeStateVector(vector as Map<number, number>))
   return { update: rest, structure: readUpdateStructure(rest) }
 }

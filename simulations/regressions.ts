@@ -30,4 +30,21 @@ export const regressions: readonly Regression[] = [
     found:
       'a timer of less than a millisecond ran in circles: the world had finer timers than Node',
   },
+  {
+    seed: 500173,
+    profile: 'swarm',
+    operations: 270,
+    replicas: 2,
+    faults: [
+      'disconnect',
+      'stall',
+      'replica crash',
+      'replica restart',
+      'full disk',
+      'bit flip',
+      'old backup',
+    ],
+    workloads: ['native'],
+    found: 'a relay did not serve stored updates again when what they built on had come back',
+  },
 ]

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { readDocument } from '../../server/stored-document.ts'
+import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
+import { frameClient } from './frame-client.ts'
+import { runningRelay } from './running-relay.ts'
 
 /** A text typed in two steps: the first letters, the rest, and all of it as one item. */
 function typedText() {
@@ -39,6 +42,21 @@ describe('a log that was written by somebody else', () => {
     const { chunks, damage } = read(rest, beginning)
     expect(damage).toEqual([])
     expect(textOf(chunks.map(({ update }) => update))).toBe('abcdef')
+  })
+
+  test('is served whole again when what was missing has come back', async () => {
+    const { beginning, rest } = typedText()
+    const storage = createMemoryStorage()
+    await storage.append('notes', rest)
+    const { url } = await runningRelay({ storage })
+    const client = await frameClient(url)
+    const { doc, relayChannel } = await client.open('notes')
+    expect(doc.getText('text').toString()).toBe('')
+    client.send({ type: 'state', channel: 1, seq: 1, last: true, update: beginning })
+    const { update } = await client.next('update', ({ channel }) => channel === relayChannel)
+    expect(textOf([beginning, update])).toBe('abcdef')
+    const later = await (await frameClient(url)).open('notes')
+    expect(later.doc.getText('text').toString()).toBe('abcdef')
   })
 
   test('is damaged where something is missing, and the rest is read', () => {
