@@ -80,10 +80,10 @@ export function coverage({ spans }: Chunk, stateVector: StateVector): 'all' | 's
 }
 
 /**
- * The part of a chunk that a reader at `stateVector` lacks, with all that it deletes. A reader that
+ * The part of an update that a reader at `stateVector` lacks, with all that it deletes. A reader that
  * has one half of an item does not take it in whole, see `checkUpdate`.
  */
-export function cutChunk({ update }: Chunk, stateVector: StateVector): Uint8Array {
+export function cutUpdate(update: Uint8Array, stateVector: StateVector): Uint8Array {
   return Y.diffUpdate(update, Y.encodeStateVector(stateVector as Map<number, number>))
 }
 

@@ -13,7 +13,7 @@ import {
   type Chunk,
   chunkDeletes,
   coverage,
-  cutChunk,
+  cutUpdate,
   mergeChunks,
   mergedChunks,
   mergeInLevels,
@@ -65,7 +65,7 @@ export class RoomContent {
     for (const chunk of this.#chunks) {
       const known = coverage(chunk, stateVector)
       if (known === 'none') updates.push(chunk.update)
-      else if (known === 'some') updates.push(cutChunk(chunk, stateVector))
+      else if (known === 'some') updates.push(cutUpdate(chunk.update, stateVector))
       else if (chunk.deletes) deletes.push(this.#deletes(chunk))
     }
     if (deletes.length > 0) updates.push(mergeInLevels(deletes))

@@ -1,9 +1,8 @@
 /** Reads the stored log of a document as chunks and the state they add up to. */
-import * as Y from 'yjs'
 import { StatemeshError } from '../src/base/error.ts'
 import { readUpdateStructure, type UpdateStructure } from '../src/model/update-structure.ts'
 import type { StoredDocument } from '../src/storage/storage.ts'
-import { type Chunk, updateChunk } from './chunk.ts'
+import { type Chunk, cutUpdate, updateChunk } from './chunk.ts'
 import { DocumentState } from './document-state.ts'
 
 export interface ReadDocument {
@@ -59,6 +58,6 @@ export function readDocument(stored: StoredDocument): ReadDocument {
 
 /** What a piece brings that the state does not have. */
 export function cutPiece({ update }: Piece, { vector }: DocumentState): Piece {
-  const rest = Y.diffUpdate(update, Y.encodeStateVector(vector as Map<number, number>))
+  const rest = cutUpdate(update, vector)
   return { update: rest, structure: readUpdateStructure(rest) }
 }

@@ -179,7 +179,7 @@ export class Replica {
     const { sync, events } = parts
     sync?.events.on('state', () => events.emit('status', this.status))
     sync?.events.on('rejected', rejection => events.emit('rejected', rejection))
-    sync?.events.on('tokenFailed', error => events.emit('warning', error))
+    sync?.events.on('warning', error => events.emit('warning', error))
     sync?.connect()
   }
 

@@ -22,18 +22,28 @@ const controlOrSurrogate = /[\p{Cc}\p{Cs}]/u
  * @throws DOCUMENT_NAME_INVALID
  */
 export function parseDocumentName(text: string): DocumentName {
-  const refuse = (why: string) => new StatemeshError('DOCUMENT_NAME_INVALID', why)
-  if (text === '') throw refuse('a document name must not be empty')
+  const wrong = whatIsWrongWith(text)
+  if (wrong !== undefined) throw new StatemeshError('DOCUMENT_NAME_INVALID', wrong)
+  return text as DocumentName
+}
+
+/** Whether `parseDocumentName` takes a text, such as a name in a database that others wrote. */
+export function isDocumentName(text: string): text is DocumentName {
+  return whatIsWrongWith(text) === undefined
+}
+
+function whatIsWrongWith(text: string): string | undefined {
+  if (text === '') return 'a document name must not be empty'
   if (text.length > documentNameBytesMax || encoder.encode(text).length > documentNameBytesMax) {
-    throw refuse(`a document name has at most ${documentNameBytesMax} bytes`)
+    return `a document name has at most ${documentNameBytesMax} bytes`
   }
   if (controlOrSurrogate.test(text)) {
-    throw refuse('a document name must not hold control characters or lone surrogates')
+    return 'a document name must not hold control characters or lone surrogates'
   }
   if (text.split('/').some(part => part === '' || part === '.' || part === '..')) {
-    throw refuse('a document name must not hold empty, "." or ".." segments')
+    return 'a document name must not hold empty, "." or ".." segments'
   }
-  return text as DocumentName
+  return undefined
 }
 
 /** The name of the document of a scope and a partition. */

@@ -5,7 +5,7 @@
  * with another store gets them all.
  */
 import type { Journal } from '../document/journal.ts'
-import { type DocumentName, parseDocumentName } from '../model/document-name.ts'
+import { type DocumentName, isDocumentName, parseDocumentName } from '../model/document-name.ts'
 import type { Storage } from '../storage/storage.ts'
 
 const prefix = 'unsynced/'
@@ -61,7 +61,9 @@ export class Outbox {
    * @throws STORAGE_UNAVAILABLE, CLOSED; the store is not trusted then
    */
   async oweAll(relay: string): Promise<void> {
-    for (const name of await this.#storage.documents()) this.add(parseDocumentName(name))
+    for (const name of await this.#storage.documents()) {
+      if (isDocumentName(name)) this.add(name) // others no relay would take
+    }
     this.#relay = relay
     // Behind the names, so that whoever finds it finds them too.
     this.#journal.push(() => this.#storage.writeRecord(relayKey, encoder.encode(relay)))

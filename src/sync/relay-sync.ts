@@ -31,8 +31,8 @@ export type RelaySyncEvents = {
   state: DiallerState
   /** The relay refuses a document's changes; what is retryable is tried again by itself. */
   rejected: { document: DocumentName; error: StatemeshError }
-  /** No fresh token could be had while the link was up. */
-  tokenFailed: StatemeshError
+  /** A token or the storage failed while the link was up; it is tried again. */
+  warning: StatemeshError
 }
 
 export interface RelaySyncOptions {
@@ -151,7 +151,10 @@ export class RelaySync {
     aim()
     let stores = this.#stores
     return this.#waiters.wait(deadline, () => {
-      if (this.#owing) return false
+      if (this.#owing) {
+        this.#throwRefusal(undefined)
+        return false
+      }
       // Another store than the one that acked: what had reached that one is owed again.
       if (stores !== this.#stores) aim()
       stores = this.#stores
@@ -217,6 +220,7 @@ export class RelaySync {
       onReady: generation => {
         this.#ready = true
         const owesAll = !this.#options.outbox.trusts(generation)
+        this.#owing = owesAll
         for (const progress of this.#progress.values()) {
           if (owesAll) progress.forget()
           this.#openChannel(progress)
@@ -242,7 +246,7 @@ export class RelaySync {
       session.send({ type: 'token', token: await token.get(time, tokenMilliseconds) })
     } catch (thrown) {
       // The link goes on until the present token ends; dialling then asks for one again.
-      this.events.emit('tokenFailed', toStatemeshError(thrown, 'LINK_FAILED'))
+      this.events.emit('warning', toStatemeshError(thrown, 'LINK_FAILED'))
     }
   }
 
@@ -348,7 +352,6 @@ export class RelaySync {
   // Everything that was acked, was acked by another store.
   async #oweAll(session: LinkSession, generation: string): Promise<void> {
     const { outbox, time } = this.#options
-    this.#owing = true
     try {
       await outbox.oweAll(generation)
       this.#stores += 1
@@ -356,7 +359,9 @@ export class RelaySync {
       for (const progress of this.#progress.values()) this.#hold(progress)
       if (this.#session === session) void this.#sendOutbox(session)
     } catch (thrown) {
-      if (toStatemeshError(thrown, 'STORAGE_UNAVAILABLE').code === 'CLOSED') return
+      const error = toStatemeshError(thrown, 'STORAGE_UNAVAILABLE')
+      if (error.code === 'CLOSED' || this.#session !== session) return
+      this.events.emit('warning', error)
       // Until it succeeds no flush does.
       this.#cancelOutboxRetry = time.after(outboxRetryMilliseconds, () => {
         if (this.#session === session) void this.#oweAll(session, generation)

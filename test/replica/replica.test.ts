@@ -10,7 +10,7 @@ import {
   type Replica,
   type ReplicaStatus,
   room,
-  type StatemeshError,
+  StatemeshError,
 } from '../../src/index.ts'
 import { gatedStorage } from '../support/gated-storage.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
@@ -328,6 +328,30 @@ describe('replicas that share a relay', () => {
     await a.synced(seconds)
     await a.flush(seconds)
     expect((await backup.load('room:r1/users')).updates).toHaveLength(1)
+  })
+
+  it('come to terms with a relay that is back, when listing what another lacked had failed', async () => {
+    const first = createMemoryStorage()
+    const fleet = await startFleet({ storage: unclosedStorage(first) })
+    const storage = createMemoryStorage()
+    await storage.append('not//a name', Uint8Array.of(0, 0)) // a stock client may have chosen it
+    let failing = false
+    const documents = async () => {
+      if (failing) throw new StatemeshError('STORAGE_UNAVAILABLE', 'no disk')
+      return storage.documents()
+    }
+    const a = await fleet.open('a', { storage: { ...unclosedStorage(storage), documents } })
+    const users = await a.open(room('r1'), Users)
+    users.set('alice', { name: 'Alice' })
+    await a.flush(seconds)
+    failing = true
+    const warned = new Promise<StatemeshError>(resolve => a.on('warning', resolve))
+    await fleet.restartRelay(createMemoryStorage())
+    expect((await warned).code).toBe('STORAGE_UNAVAILABLE')
+    await fleet.restartRelay(unclosedStorage(first))
+    await a.synced(seconds)
+    users.set('bob', { name: 'Bob' })
+    await a.flush(seconds)
   })
 
   it('end up with the same bytes after writing everywhere at once', async () => {
