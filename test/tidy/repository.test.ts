@@ -9,10 +9,10 @@ import { filesUnder, folders, readSources } from './source-file.ts'
 const readme = readFileSync(inRepository('README.md'), 'utf8')
 const lockFile = readFileSync(inRepository('package-lock.json'), 'utf8')
 
-/** The files at the top, and all that the folders hold. */
+/** The files at the top (`.git` is one in a linked work tree), and all that the folders hold. */
 function committedFiles(): rules.TextFile[] {
   const top = readdirSync(inRepository(), { withFileTypes: true })
-    .filter(entry => entry.isFile() && !entry.name.endsWith('.log'))
+    .filter(entry => entry.isFile() && !/^\.git$|\.log$/.test(entry.name))
     .map(entry => entry.name)
   return [...top, ...['.ci', ...folders].flatMap(filesUnder)].map(path => ({
     path,
