@@ -16,18 +16,18 @@ import {
 } from '../src/protocol/frame.ts'
 import { closeCodes } from '../src/protocol/link-rules.ts'
 import type { Link } from '../src/transport/transport.ts'
-import { accessDenied } from './access.ts'
+import { accessDenied } from '../src/trust/access.ts'
+import { includesRight } from '../src/trust/grants.ts'
+import { Pass } from '../src/trust/pass.ts'
+import type { AccessToken } from '../src/trust/token.ts'
 import { type Broadcast, joinFrames, messageBytes } from './broadcast.ts'
 import { Channel, type ChannelLink } from './channel.ts'
 import { closeCodeOf } from './close-code.ts'
 import { Conduct } from './conduct.ts'
-import { includesRight } from './grants.ts'
 import { LinkPressure } from './link-pressure.ts'
 import { longUpdateBytes, sendBatch, sendPieces } from './message-batch.ts'
-import { Pass } from './pass.ts'
 import { RecentSet } from './recent-set.ts'
 import type { Connection, RelayContext } from './relay-context.ts'
-import type { AccessToken } from './token.ts'
 
 type FrameOf<Type extends Frame['type']> = Extract<Frame, { type: Type }>
 

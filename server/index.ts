@@ -1,5 +1,15 @@
 /** The public surface of `statemesh/relay`. */
-export type { Grant, Right } from './grants.ts'
+export type { Grant, Right } from '../src/trust/grants.ts'
+export type { Revocation } from '../src/trust/revocations.ts'
+export {
+  type AccessToken,
+  type MintOptions,
+  mintToken,
+  type TokenKeys,
+  type TokenOptions,
+  type TokenVerifier,
+  tokenVerifier,
+} from '../src/trust/token.ts'
 export { type ListenOptions, listen, type RelayServer } from './http-server.ts'
 export type { RelayMeter } from './meter.ts'
 export { type RelayGauges, RelayMetrics } from './metrics.ts'
@@ -12,14 +22,4 @@ export {
   type RelayLimits,
   type RelayOptions,
 } from './relay-options.ts'
-export type { Revocation } from './revocations.ts'
-export {
-  type AccessToken,
-  type MintOptions,
-  mintToken,
-  type TokenKeys,
-  type TokenOptions,
-  type TokenVerifier,
-  tokenVerifier,
-} from './token.ts'
 export type { AllowedOrigins } from './upgrade-request.ts'

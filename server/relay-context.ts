@@ -1,7 +1,7 @@
 /** What a relay gives its connections. */
 import type { TimeSource } from '../src/base/time.ts'
 import type { DocumentName } from '../src/model/document-name.ts'
-import type { Access } from './access.ts'
+import type { Access } from '../src/trust/access.ts'
 import type { RelayMeter } from './meter.ts'
 import type { QuarantinedUpdate } from './quarantine.ts'
 import type { RelayEvent, RelayLimits } from './relay-options.ts'

@@ -3,8 +3,8 @@ import type { RandomSource } from '../src/base/random.ts'
 import type { TimeSource } from '../src/base/time.ts'
 import { documentWritersMax } from '../src/model/writer-limit.ts'
 import type { Storage } from '../src/storage/storage.ts'
+import type { TokenVerifier } from '../src/trust/token.ts'
 import type { RelayMeter } from './meter.ts'
-import type { TokenVerifier } from './token.ts'
 
 /** What each is for, and why it is what it is by default, say the `limitReasons`. */
 export interface RelayLimits {

@@ -12,7 +12,9 @@ import { encodeYWebsocketMessage } from '../src/protocol/y-websocket.ts'
 import { type Incarnation, openIncarnation } from '../src/storage/incarnation.ts'
 import type { Storage } from '../src/storage/storage.ts'
 import type { Link } from '../src/transport/transport.ts'
-import { Access, accessDenied } from './access.ts'
+import { Access, accessDenied } from '../src/trust/access.ts'
+import { openRevocations, type Revocation, type Revocations } from '../src/trust/revocations.ts'
+import type { AccessToken } from '../src/trust/token.ts'
 import { AddressCounter } from './address-counter.ts'
 import { closeCodeOf } from './close-code.ts'
 import { LinkConnection } from './connection.ts'
@@ -27,11 +29,9 @@ import {
   type RelayLimits,
   type RelayOptions,
 } from './relay-options.ts'
-import { openRevocations, type Revocation, type Revocations } from './revocations.ts'
 import { Room, type RoomLimits, roomLimits } from './room.ts'
 import { StockConnection } from './stock-connection.ts'
 import { StorageMonitor } from './storage-monitor.ts'
-import type { AccessToken } from './token.ts'
 
 /** What is known of a connection before it speaks. */
 export interface LinkRequest {

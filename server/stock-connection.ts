@@ -22,20 +22,20 @@ import {
   type YWebsocketMessage,
 } from '../src/protocol/y-websocket.ts'
 import type { Link } from '../src/transport/transport.ts'
-import { accessDenied } from './access.ts'
+import { accessDenied } from '../src/trust/access.ts'
+import { includesRight } from '../src/trust/grants.ts'
+import { Pass } from '../src/trust/pass.ts'
+import type { AccessToken } from '../src/trust/token.ts'
 import type { Broadcast } from './broadcast.ts'
 import { closeCodeOf } from './close-code.ts'
 import { Conduct } from './conduct.ts'
 import { Feed } from './feed.ts'
-import { includesRight } from './grants.ts'
 import { LinkPressure } from './link-pressure.ts'
 import { longUpdateBytes, sendBatch, sendPieces } from './message-batch.ts'
-import { Pass } from './pass.ts'
 import type { Connection, RelayContext } from './relay-context.ts'
 import type { Room } from './room.ts'
 import type { RoomMember } from './room-member.ts'
 import { StockAcks } from './stock-acks.ts'
-import type { AccessToken } from './token.ts'
 
 /** An answer can have a gap only by others' commits under way, so that once or twice will do. */
 const asksMax = 3

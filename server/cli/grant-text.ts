@@ -3,7 +3,7 @@
  * `write:agent:a1/users`, `read:global/*`, `write:stock/my-doc`, `admin:* /*` (without the space).
  */
 import { StatemeshError } from '../../src/base/error.ts'
-import { type Grant, Grants, type Right } from '../grants.ts'
+import { type Grant, Grants, type Right } from '../../src/trust/grants.ts'
 
 /** @throws OPTION_INVALID */
 export function parseGrantText(text: string): Grant {

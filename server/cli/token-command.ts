@@ -1,9 +1,9 @@
 /** `statemesh token mint` and `statemesh token verify`. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { StatemeshError, toStatemeshError } from '../../src/base/error.ts'
+import type { Grant } from '../../src/trust/grants.ts'
+import { mintToken, type TokenKeys, tokenVerifier } from '../../src/trust/token.ts'
 import { readConfig } from '../config.ts'
-import type { Grant } from '../grants.ts'
-import { mintToken, type TokenKeys, tokenVerifier } from '../token.ts'
 import { parseGrantText } from './grant-text.ts'
 import { log } from './log.ts'
 import { readTokenKeys } from './token-keys.ts'

@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import type { JSONWebKeySet } from 'jose'
 import { StatemeshError } from '../../src/base/error.ts'
+import type { TokenKeys } from '../../src/trust/token.ts'
 import type { RelayConfig } from '../config.ts'
-import type { TokenKeys } from '../token.ts'
 
 export type KeySettings = Pick<RelayConfig, 'tokenSecret' | 'tokenSecretFile' | 'tokenKeys'>
 

@@ -1,5 +1,4 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { mintToken, tokenVerifier } from '../../server/token.ts'
 import {
   createMemoryStorage,
   definePartition,
@@ -8,6 +7,7 @@ import {
   type ReplicaOptions,
   room,
 } from '../../src/index.ts'
+import { mintToken, tokenVerifier } from '../../src/trust/token.ts'
 import { runningRelay } from '../server/running-relay.ts'
 import { waitUntil } from '../support/wait-until.ts'
 

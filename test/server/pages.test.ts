@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { RelayMetrics } from '../../server/metrics.ts'
-import { mintToken, tokenVerifier } from '../../server/token.ts'
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
+import { mintToken, tokenVerifier } from '../../src/trust/token.ts'
 import { gatedStorage } from '../support/gated-storage.ts'
 import { manualTime } from '../support/manual-time.ts'
 import { frameClient } from './frame-client.ts'

@@ -10,7 +10,7 @@ const areaRows: readonly (readonly string[])[] = [
   ['base'],
   ['clock', 'model'],
   ['storage', 'protocol', 'transport'],
-  ['document'],
+  ['document', 'trust'],
   ['partition'],
   ['sync', 'history'],
   ['mesh', 'state'],

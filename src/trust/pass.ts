@@ -2,9 +2,9 @@
  * What one connection may do, for as long as its token is good; everything, where access is off.
  * It asks for a fresh token in time, and says when the present one has ended.
  */
-import { StatemeshError, toStatemeshError } from '../src/base/error.ts'
-import type { CancelTimer, TimeSource } from '../src/base/time.ts'
-import type { DocumentName } from '../src/model/document-name.ts'
+import { StatemeshError, toStatemeshError } from '../base/error.ts'
+import type { CancelTimer, TimeSource } from '../base/time.ts'
+import type { DocumentName } from '../model/document-name.ts'
 import type { Access } from './access.ts'
 import type { Right } from './grants.ts'
 import type { AccessToken } from './token.ts'

@@ -2,9 +2,9 @@
  * Tokens that are no longer good although they have not expired. They are stored, so that a restart
  * does not bring them back to life.
  */
-import { StatemeshError } from '../src/base/error.ts'
-import { checkId, parseActorId } from '../src/model/id.ts'
-import type { Storage } from '../src/storage/storage.ts'
+import { StatemeshError } from '../base/error.ts'
+import { checkId, parseActorId } from '../model/id.ts'
+import type { Storage } from '../storage/storage.ts'
 import type { AccessToken } from './token.ts'
 
 /** All tokens that a subject has been given so far, or one token by its id (the claim `jti`). */

@@ -1,6 +1,6 @@
-/** Who may do what on a relay: it checks the tokens of its connections, and takes them back. */
-import { StatemeshError } from '../src/base/error.ts'
-import type { TimeSource } from '../src/base/time.ts'
+/** Who may do what on a relay or with a peer: it checks the tokens of connections, and takes them back. */
+import { StatemeshError } from '../base/error.ts'
+import type { TimeSource } from '../base/time.ts'
 import type { Revocation, Revocations } from './revocations.ts'
 import type { AccessToken, TokenVerifier } from './token.ts'
 
@@ -24,7 +24,7 @@ export class Access {
   /** @throws TOKEN_INVALID, TOKEN_EXPIRED, ACCESS_DENIED when it was revoked, LINK_FAILED */
   async admit(text: string | undefined): Promise<AccessToken> {
     if (text === undefined || text === '') {
-      throw new StatemeshError('TOKEN_INVALID', 'the relay asks for a token')
+      throw new StatemeshError('TOKEN_INVALID', 'a token is asked for')
     }
     const { verifier, time } = this.#options
     const token = await verifier.verify(text)

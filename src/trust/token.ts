@@ -14,9 +14,9 @@ import {
   SignJWT,
 } from 'jose'
 import { z } from 'zod'
-import { StatemeshError } from '../src/base/error.ts'
-import { systemTime, type TimeSource } from '../src/base/time.ts'
-import { type ActorId, checkId, parseActorId } from '../src/model/id.ts'
+import { StatemeshError } from '../base/error.ts'
+import { systemTime, type TimeSource } from '../base/time.ts'
+import { type ActorId, checkId, parseActorId } from '../model/id.ts'
 import { type Grant, Grants, grantsMax, rights } from './grants.ts'
 
 /** What a token says, once its signature has been checked. */

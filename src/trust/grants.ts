@@ -10,10 +10,10 @@
  * The partition is a name, the beginning of one followed by `*`, or `*`; under `stock` it is compared
  * with the whole name. What no grant covers does not exist, as far as the token goes.
  */
-import { StatemeshError } from '../src/base/error.ts'
-import { type DocumentName, splitDocumentName } from '../src/model/document-name.ts'
-import { checkId } from '../src/model/id.ts'
-import { type ScopeLevel, scopeLevels } from '../src/model/scope.ts'
+import { StatemeshError } from '../base/error.ts'
+import { type DocumentName, splitDocumentName } from '../model/document-name.ts'
+import { checkId } from '../model/id.ts'
+import { type ScopeLevel, scopeLevels } from '../model/scope.ts'
 
 /** Each includes those before it; `admin` is for the relay's own pages, on top of writing. */
 export const rights = ['read', 'write', 'admin'] as const

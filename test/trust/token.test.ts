@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { type MintOptions, mintToken, tokenVerifier } from '../../server/token.ts'
+import { type MintOptions, mintToken, tokenVerifier } from '../../src/trust/token.ts'
 import { manualTime } from '../support/manual-time.ts'
 
 const secret = 'a secret of more than thirty-two bytes'

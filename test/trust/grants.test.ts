@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Grants, grantsMax, includesRight, type Right } from '../../server/grants.ts'
 import { documentName, parseDocumentName } from '../../src/model/document-name.ts'
+import { Grants, grantsMax, includesRight, type Right } from '../../src/trust/grants.ts'
 import { anyScope } from '../model/arbitrary-scope.ts'
 
 const invalid = expect.objectContaining({ code: 'OPTION_INVALID' })
