@@ -27,6 +27,16 @@ export class AckedClocks {
     return [...this.#documents.keys()]
   }
 
+  /** How many changes of a document were acknowledged, and how many of them are known at a place. */
+  count(document: string, places: readonly KnownClocks[]): { acked: number; survived: number } {
+    const total = { acked: 0, survived: 0 }
+    for (const [writer, clock] of this.#documents.get(document) ?? []) {
+      total.acked += clock
+      total.survived += Math.min(clock, Math.max(0, ...places.map(at => at.get(writer) ?? 0)))
+    }
+    return total
+  }
+
   /** @throws Violation where less is known than was acknowledged */
   check(where: string, document: string, known: KnownClocks): void {
     const lacking = lacks(known, this.#documents.get(document) ?? new Map())

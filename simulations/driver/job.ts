@@ -1,6 +1,7 @@
 /** What the driver asks of a worker, and what it gets back. */
 import type { ProfileName } from '../run/profile.ts'
-import { type RunResult, simulate } from '../run/simulate.ts'
+import { type RunOptions, type RunResult, simulate } from '../run/simulate.ts'
+import { plantCanary } from '../trust/canary.ts'
 
 /** Seeds of one profile, enough of them to be worth a message. */
 export interface Job {
@@ -10,6 +11,8 @@ export interface Job {
   readonly operations: number
   readonly replicas?: number | undefined
   readonly checkDeterminism: boolean
+  /** Whether to plant the bug that must be found. */
+  readonly canary: boolean
 }
 
 export interface Failure {
@@ -23,22 +26,24 @@ export interface JobResult {
   readonly seeds: number
   readonly operations: number
   readonly events: number
+  readonly acked: number
+  readonly survived: number
   readonly marks: { readonly [name: string]: number }
   /** Of each seed that converged, in simulated milliseconds. */
   readonly convergence: readonly number[]
   readonly failures: readonly Failure[]
 }
 
+const summed = ['operations', 'events', 'acked', 'survived'] as const
+
 export async function runJob(job: Job): Promise<JobResult> {
   const marks: { [name: string]: number } = {}
   const convergence: number[] = []
   const failures: Failure[] = []
-  let operations = 0
-  let events = 0
+  const sums = { operations: 0, events: 0, acked: 0, survived: 0 }
   for (let seed = job.fromSeed; seed < job.fromSeed + job.seeds; seed++) {
-    const result = await runSeed(job, seed)
-    operations += result.operations
-    events += result.events
+    const result = await simulate(runOptions(job, seed))
+    for (const field of summed) sums[field] += result[field]
     for (const [name, count] of Object.entries(result.marks)) {
       marks[name] = (marks[name] ?? 0) + count
     }
@@ -47,17 +52,19 @@ export async function runJob(job: Job): Promise<JobResult> {
     else failures.push({ profile: job.profile, seed, reason })
   }
   const { profile, seeds } = job
-  return { profile, seeds, operations, events, marks, convergence, failures }
+  return { profile, seeds, ...sums, marks, convergence, failures }
 }
 
-function runSeed({ profile, operations, replicas }: Job, seed: number): Promise<RunResult> {
-  return simulate({ seed, profile, operations, replicas })
+/** What `simulate` is to be called with for a seed of a job. */
+export function runOptions(job: Omit<Job, 'fromSeed' | 'seeds'>, seed: number): RunOptions {
+  const { profile, operations, replicas, canary } = job
+  return { seed, profile, operations, replicas, ...(canary && { prepare: plantCanary }) }
 }
 
 /** Why a second run of a seed is not the first one again, where that is asked. */
 async function differsAgain(job: Job, first: RunResult): Promise<string | undefined> {
   if (!job.checkDeterminism) return undefined
-  const second = await runSeed(job, first.seed)
+  const second = await simulate(runOptions(job, first.seed))
   if (second.traceHash === first.traceHash && second.events === first.events) return undefined
   return `determinism: trace ${first.traceHash} the first time, ${second.traceHash} the second`
 }

@@ -1,5 +1,6 @@
 /** The command line of the simulator. */
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { StatemeshError } from '../../src/base/error.ts'
 import { type ProfileName, profileNames } from '../run/profile.ts'
 
 export interface DriverOptions {
@@ -14,33 +15,83 @@ export interface DriverOptions {
   readonly workers: number
   readonly checkDeterminism: boolean
   readonly trace: boolean
+  /** Whether to plant a bug that must be found. */
+  readonly canary: boolean
+  /** Real processes instead of a world, for so many seconds. */
+  readonly fleet: boolean
+  readonly seconds: number
+  /** A directory for the runs that fail. */
+  readonly failures: string
+  /** A file that gathers the figures of several invocations. */
+  readonly into?: string
+  /** Files of figures from elsewhere, for the report. */
+  readonly from: readonly string[]
   /** A file for the report, as Markdown. */
   readonly report?: string
 }
 
-/** Reads the arguments behind the script's name; prints help or a complaint and ends, if asked to. */
-export function parseOptions(argv: readonly string[], workersDefault: number): DriverOptions {
-  const command = new Command('simulate')
-    .description('runs fleets in a false world, by seed, and checks what they promise')
-    .option('--seed <n>', 'the first seed', wholeNumber, 1)
-    .option('--seeds <k>', 'how many seeds of each profile', wholeNumber)
-    .option('--ops <m>', 'operations in each run', wholeNumber, 300)
-    .option('--replicas <r>', 'replicas in each run; drawn where it is not given', wholeNumber)
-    .addOption(new Option('--profile <name>', 'what goes wrong').choices([...profileNames, 'all']))
-    .option('--workers <n>', 'processes at work', wholeNumber, workersDefault)
-    .option('--check-determinism', 'runs every seed twice and compares', false)
-    .option('--trace', 'prints the story of one seed', false)
-    .option('--report <file>', 'writes a page of figures as Markdown')
-    .parse([...argv], { from: 'user' })
-  const { profile = 'all', seeds, ...rest } = command.opts()
+/** Seeds are 32 bits. */
+const seedMax = 2 ** 32 - 1
+/** Each is a replica with its own documents in memory, or a process. */
+const replicasMax = 100
+const reportDefault = 'reliability-report.md'
+
+/**
+ * Reads the arguments behind the script's name; undefined where they asked for help, which is then
+ * printed.
+ *
+ * @throws OPTION_INVALID
+ */
+export function parseOptions(
+  argv: readonly string[],
+  workersDefault: number,
+): DriverOptions | undefined {
+  const command = commandOf(workersDefault)
+  try {
+    command.parse([...argv], { from: 'user' })
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) throw thrown
+    if (thrown.exitCode === 0) return undefined
+    throw new StatemeshError('OPTION_INVALID', thrown.message.replace(/^error: /, ''))
+  }
+  const { profile = 'all', seeds, report, ...rest } = command.opts()
   const profiles = profile === 'all' ? profileNames : [profile as ProfileName]
-  return { ...rest, seeds: seeds ?? (rest.trace ? 1 : 100), profiles } as DriverOptions
+  return {
+    ...rest,
+    seeds: seeds ?? (rest.trace ? 1 : 100),
+    profiles,
+    ...(report !== undefined && { report: report === true ? reportDefault : report }),
+  } as DriverOptions
 }
 
-function wholeNumber(text: string): number {
-  const number = Number(text)
-  if (!Number.isSafeInteger(number) || number < 0) {
-    throw new InvalidArgumentError('a whole number is needed')
+function commandOf(workersDefault: number): Command {
+  const replicas = wholeNumber(1, replicasMax)
+  return new Command('simulate')
+    .description('runs fleets in a false world, by seed, and checks what they promise')
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined }) // whoever catches the error says it, once
+    .allowExcessArguments(false)
+    .option('--seed <n>', 'the first seed', wholeNumber(0, seedMax), 1)
+    .option('--seeds <k>', 'how many seeds of each profile', wholeNumber(0, seedMax))
+    .option('--ops <m>', 'operations in each run', wholeNumber(1, 1_000_000), 300)
+    .option('--replicas <r>', 'replicas in each run; drawn where it is not given', replicas)
+    .addOption(new Option('--profile <name>', 'what goes wrong').choices([...profileNames, 'all']))
+    .option('--workers <n>', 'processes at work', wholeNumber(1, 1024), workersDefault)
+    .option('--check-determinism', 'runs every seed twice and compares', false)
+    .option('--trace', 'prints the story of one seed', false)
+    .option('--canary', 'plants a bug, so that the run must fail', false)
+    .option('--fleet', 'real processes, disks and sockets instead of a false world', false)
+    .option('--seconds <n>', 'how long a fleet works', wholeNumber(1, 86_400), 30)
+    .option('--failures <dir>', 'where failing runs are kept', 'simulation-failures')
+    .option('--into <file>', 'adds the figures to a file, and skips the seeds that are in it')
+    .option('--from <file...>', 'reports the figures of these files too', [])
+    .option('--report [file]', `writes a page of figures as Markdown (${reportDefault})`)
+}
+
+function wholeNumber(least: number, most: number): (text: string) => number {
+  return text => {
+    const number = Number(text)
+    if (/^\d+$/.test(text) && number >= least && number <= most) return number
+    throw new InvalidArgumentError(`a whole number from ${least} to ${most} is needed`)
   }
-  return number
 }

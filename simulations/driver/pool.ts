@@ -1,5 +1,6 @@
 /** Jobs on all cores: processes that take one job after another. */
 import { type ChildProcess, fork } from 'node:child_process'
+import { present } from '../../src/base/assert.ts'
 import type { Job, JobResult } from './job.ts'
 
 /**
@@ -10,7 +11,7 @@ import type { Job, JobResult } from './job.ts'
 export async function runJobs(
   script: URL,
   jobs: readonly Job[],
-  { workers, onResult }: { workers: number; onResult: (result: JobResult) => void },
+  { workers, onResult }: { workers: number; onResult: (result: JobResult, job: Job) => void },
 ): Promise<void> {
   const waiting = [...jobs]
   const count = Math.min(workers, jobs.length)
@@ -25,7 +26,7 @@ export async function runJobs(
 function work(
   child: ChildProcess,
   waiting: Job[],
-  onResult: (result: JobResult) => void,
+  onResult: (result: JobResult, job: Job) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let running: Job | undefined
@@ -35,7 +36,7 @@ function work(
       else child.send(running)
     }
     child.on('message', result => {
-      onResult(result as JobResult)
+      onResult(result as JobResult, present(running, 'a result answers a job'))
       next()
     })
     child.on('error', reject)

@@ -1,6 +1,6 @@
 /** The machines of a run: some replicas and one relay, on a network, with what they are checked by. */
 import { AckedClocks } from '../checkers/durability.ts'
-import { liveClocks } from '../oracle/document-clocks.ts'
+import { liveClocks, loggedClocks } from '../oracle/document-clocks.ts'
 import { Clock } from '../world/clock.ts'
 import { Disk } from '../world/disk.ts'
 import { Network } from '../world/network.ts'
@@ -65,6 +65,19 @@ export class Fleet {
     for (const { name, docs } of this.up) {
       for (const [document, doc] of docs) this.durable.check(name, document, liveClocks(doc))
     }
+  }
+
+  /** How many changes were acknowledged as durable, and how many of them somebody still holds. */
+  countAcked(): { acked: number; survived: number } {
+    const total = { acked: 0, survived: 0 }
+    for (const document of this.durable.documents()) {
+      const held = this.replicas.flatMap(({ docs }) => docs.get(document) ?? [])
+      const stored = loggedClocks(this.relay.disk.log(document).map(({ update }) => update))
+      const { acked, survived } = this.durable.count(document, [stored, ...held.map(liveClocks)])
+      total.acked += acked
+      total.survived += survived
+    }
+    return total
   }
 
   /** Closes everything in peace. @throws Violation where something is left behind */

@@ -35,6 +35,9 @@ export interface RunResult {
   readonly events: number
   /** How long the run took in its own time. */
   readonly simulatedMilliseconds: number
+  /** Changes that a flush acknowledged as durable, and those of them that were there in the end. */
+  readonly acked: number
+  readonly survived: number
   /** From the healing until everybody agreed. */
   readonly convergenceMilliseconds: number
   readonly traceHash: string
@@ -72,6 +75,7 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
     operations: run.operations,
     events: world.fired,
     simulatedMilliseconds: world.now,
+    ...run.fleet.countAcked(),
     convergenceMilliseconds: run.convergenceMilliseconds,
     traceHash: world.trace.hash,
     marks: world.marks.toObject(),

@@ -17,6 +17,7 @@ import { Outbox } from '../../src/sync/outbox.ts'
 import type { Fleet } from '../nodes/fleet.ts'
 import type { ProfileName } from '../run/profile.ts'
 import { DiskImage } from '../world/disk-image.ts'
+import { plantCanary } from './canary.ts'
 import { everyNth, patchGetter, patchMethod } from './patch.ts'
 
 export interface PlantedBug {
@@ -36,7 +37,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'canary: the disk of the relay lies about its fsync',
     profile: 'crashing',
     plant: nothing,
-    prepare: ({ relay }) => relay.disk.lie(),
+    prepare: plantCanary,
   },
   {
     name: 'the disks of replicas lie about their fsync',
