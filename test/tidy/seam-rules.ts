@@ -29,6 +29,7 @@ export type SeamName =
   | 'clock'
   | 'timers'
   | 'randomness'
+  | 'memory'
   | 'environment'
   | 'simulationEnvironment'
   | 'console'
@@ -59,6 +60,12 @@ export const seamRules: { readonly [name in SeamName]: SeamRule } = {
       /\bMath\.random\b|\b(?:getRandomValues|randomUUID|randomBytes|randomInt|randomFill(?:Sync)?)\b/g,
     within: production,
     except: /^src\/base\/random\.ts$/,
+  },
+  memory: {
+    what: 'asks for the memory of the process',
+    pattern: /\b(?:memoryUsage|usedJSHeapSize|getHeapStatistics)\b/g,
+    within: production,
+    except: /^src\/base\/memory\.ts$/,
   },
   environment: {
     what: 'reads the environment or the command line',
