@@ -70,6 +70,7 @@ export async function listen(relay: Relay, options: ListenOptions = {}): Promise
   })
   const { metrics, addressHeader } = options
   metrics?.readFrom(() => relay.gauges())
+  metrics?.watchHealth(() => relay.health())
   const server = createServer((request, response) =>
     answerPage({ relay, metrics }, request, response),
   )

@@ -4,6 +4,8 @@
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { CancelTimer, TimeSource } from '../src/base/time.ts'
+import type { HealthReport } from '../src/observe/health/health-report.ts'
+import { registerMetrics } from '../src/observe/prometheus.ts'
 import type { RelayMeter } from './meter.ts'
 
 /** What is looked at when the figures are asked for. */
@@ -93,6 +95,11 @@ export class RelayMetrics implements RelayMeter {
   /** Where the figures of the present come from. */
   readFrom(gauges: () => RelayGauges): void {
     this.#gauges = gauges
+  }
+
+  /** Has the figures of a health report among these. To be called once. */
+  watchHealth(health: () => HealthReport): void {
+    registerMetrics(this.#registry, { health })
   }
 
   /** Watches how late the event loop is, until the returned function is called. */

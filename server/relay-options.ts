@@ -1,7 +1,9 @@
 /** What a relay is given, its limits with their reasons, and what it tells about itself. */
+import type { MemorySource } from '../src/base/memory.ts'
 import type { RandomSource } from '../src/base/random.ts'
 import type { TimeSource } from '../src/base/time.ts'
 import { documentWritersMax } from '../src/model/writer-limit.ts'
+import type { Thresholds } from '../src/observe/health/thresholds.ts'
 import type { Storage } from '../src/storage/storage.ts'
 import type { TokenVerifier } from '../src/trust/token.ts'
 import type { RelayMeter } from './meter.ts'
@@ -124,6 +126,7 @@ export interface RelayEvent {
     | 'storage-failed'
     | 'failure'
     | 'draining'
+    | 'alert'
     | 'closed'
   readonly connection?: number
   readonly address?: string
@@ -153,4 +156,8 @@ export interface RelayOptions {
   /** Checks the tokens of connections; without it everybody may do everything. */
   tokens?: TokenVerifier
   onEvent?: (event: RelayEvent) => void
+  /** When a figure of `/health` is worth an alert, signal by signal instead of the defaults. */
+  thresholds?: Thresholds
+  /** Default: the system's. */
+  memory?: MemorySource
 }

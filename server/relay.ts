@@ -3,9 +3,12 @@
  * the same code runs in a process of its own, inside another program, and in a simulation.
  */
 import { StatemeshError, toStatemeshError } from '../src/base/error.ts'
+import { systemMemory } from '../src/base/memory.ts'
 import { randomId, systemRandom } from '../src/base/random.ts'
 import { type CancelTimer, systemTime, type TimeSource } from '../src/base/time.ts'
 import type { DocumentName } from '../src/model/document-name.ts'
+import type { HealthReport } from '../src/observe/health/health-report.ts'
+import { StorageMonitor } from '../src/observe/storage-monitor.ts'
 import { subprotocol } from '../src/protocol/frame.ts'
 import { closeCodes } from '../src/protocol/link-rules.ts'
 import { encodeYWebsocketMessage } from '../src/protocol/y-websocket.ts'
@@ -29,9 +32,9 @@ import {
   type RelayLimits,
   type RelayOptions,
 } from './relay-options.ts'
+import { RelayVitals } from './relay-vitals.ts'
 import { Room, type RoomLimits, roomLimits } from './room.ts'
 import { StockConnection } from './stock-connection.ts'
-import { StorageMonitor } from './storage-monitor.ts'
 
 /** What is known of a connection before it speaks. */
 export interface LinkRequest {
@@ -45,7 +48,8 @@ export interface LinkRequest {
   token?: string | undefined
 }
 
-export interface RelayHealth {
+/** A health report, and what a load balancer asks. */
+export interface RelayHealth extends HealthReport {
   /** Whether the process answers at all. */
   readonly live: boolean
   /** Whether it accepts connections. */
@@ -99,6 +103,7 @@ export class Relay {
   readonly #incarnation: Incarnation
   readonly #context: RelayContext
   readonly #onEvent: (event: RelayEvent) => void
+  readonly #vitals: RelayVitals
   readonly #access: Access | undefined
   readonly #roomLimits: RoomLimits
   readonly #addresses: AddressCounter
@@ -117,15 +122,28 @@ export class Relay {
   constructor(options: RelayOptions, { incarnation, revocations, node }: RelayParts) {
     this.limits = { ...defaultRelayLimits, ...options.limits }
     this.time = options.time ?? systemTime
-    const meter = options.meter ?? silentMeter
-    this.#monitor = new StorageMonitor(this.time, meter)
+    const { time, memory = systemMemory, thresholds } = { ...options, time: this.time }
+    this.#vitals = new RelayVitals({
+      ...{ time, memory, ...(thresholds && { thresholds }) },
+      gauges: () => this.gauges(),
+      storageFailing: () => this.#monitor.failing,
+    })
+    const meter = this.#vitals.counting(options.meter ?? silentMeter)
+    this.#monitor = new StorageMonitor(time, meter)
     this.#storage = this.#monitor.watch(options.storage)
     this.#incarnation = incarnation
     const { onEvent } = options
     this.#onEvent = event => {
       if (event.event === 'rejected') meter.rejected(String(event.code))
+      this.#vitals.event(event)
       onEvent?.(event)
     }
+    this.#vitals.monitor.onAlert(({ change, level, message, signal }) => {
+      const isTrouble = change === 'raised' || change === 'escalated'
+      const grave = level === 'critical' ? 'error' : 'warn'
+      const said = `${change}: ${message}`
+      onEvent?.({ level: isTrouble ? grave : 'info', event: 'alert', code: signal, message: said })
+    })
     this.#roomLimits = roomLimits(this.limits)
     this.#addresses = new AddressCounter(this.limits.connectionsPerAddressMax)
     this.#quarantine = new Quarantine({
@@ -219,6 +237,7 @@ export class Relay {
     if (this.#closing !== undefined) reasons.push('the relay closes')
     if (this.#monitor.failing) reasons.push('the storage fails')
     return {
+      ...this.#vitals.monitor.report(),
       live: true,
       ready: reasons.length === 0,
       reasons,
@@ -371,11 +390,14 @@ export class Relay {
       limits.keepAliveMilliseconds,
     )
     const milliseconds = Math.min(tickMillisecondsMax, shortest / 4)
-    this.#cancelTick = this.time.after(milliseconds, () => this.#tick())
+    const due = this.time.monotonic() + milliseconds
+    this.#cancelTick = this.time.after(milliseconds, () => this.#tick(due))
   }
 
-  #tick(): void {
+  #tick(due: number): void {
     const now = this.time.monotonic()
+    this.#vitals.late(now - due)
+    this.#vitals.monitor.read()
     for (const connection of [...this.#connections]) connection.tick(now)
     for (const room of this.#rooms.values()) {
       room.expireAwareness(now)

@@ -1,5 +1,6 @@
 /** The public surface of `statemesh`: re-exports only, and nothing inside imports it. */
 export { type ErrorCode, errorCodes, StatemeshError } from './base/error.ts'
+export type { MemoryReading, MemorySource } from './base/memory.ts'
 export { type RandomSource, seededRandom, systemRandom } from './base/random.ts'
 export { type CancelTimer, systemTime, type TimeSource } from './base/time.ts'
 export { type HybridTimestamp, timestampMilliseconds } from './clock/hybrid-clock.ts'
@@ -130,6 +131,30 @@ export {
   type ScopeLevel,
 } from './model/scope.ts'
 export { documentWritersMax } from './model/writer-limit.ts'
+export type { ActorStatistics } from './observe/analytics/actor-tally.ts'
+export type {
+  AnalyticsReport,
+  DocumentStatistics,
+  OperationName,
+  StateTotals,
+} from './observe/analytics/analytics-report.ts'
+export type { GrowthPoint } from './observe/analytics/growth.ts'
+export type { LatencySummary } from './observe/analytics/latency-histogram.ts'
+export type { Threshold } from './observe/health/alarm.ts'
+export type { HealthOptions } from './observe/health/health-monitor.ts'
+export type {
+  AlertLevel,
+  DocumentHealth,
+  ErrorTally,
+  FoundDamage,
+  HealthAlert,
+  HealthAlertChange,
+  HealthFigures,
+  HealthReport,
+  HealthSignal,
+} from './observe/health/health-report.ts'
+export { defaultThresholds, type Thresholds } from './observe/health/thresholds.ts'
+export { type Measured, type MetricRegistry, registerMetrics } from './observe/prometheus.ts'
 export type {
   BudgetLedger,
   BudgetPartition,

@@ -5,16 +5,24 @@
 import * as Y from 'yjs'
 import { Emitter } from './base/emitter.ts'
 import { StatemeshError, toStatemeshError } from './base/error.ts'
+import { type MemorySource, systemMemory } from './base/memory.ts'
 import { type RandomSource, randomId, systemRandom } from './base/random.ts'
 import { systemTime, type TimeSource } from './base/time.ts'
 import { HybridClock } from './clock/hybrid-clock.ts'
 import { DocumentSet } from './document/document-set.ts'
 import { Journal } from './document/journal.ts'
 import type { ReplicaDocument } from './document/replica-document.ts'
+import type { IntegrityMonitor } from './history/integrity/integrity-monitor.ts'
 import { type DocumentName, documentName } from './model/document-name.ts'
 import { type ActorId, parseActorId } from './model/id.ts'
 import type { Scope } from './model/scope.ts'
 import { checkWriter } from './model/writer-limit.ts'
+import type { AnalyticsReport } from './observe/analytics/analytics-report.ts'
+import { ReplicaMeter } from './observe/analytics/replica-meter.ts'
+import type { HealthOptions } from './observe/health/health-monitor.ts'
+import type { HealthAlertChange, HealthReport } from './observe/health/health-report.ts'
+import { ReplicaVitals } from './observe/health/replica-vitals.ts'
+import { StorageMonitor } from './observe/storage-monitor.ts'
 import {
   type AnyPartitionDefinition,
   openPartition,
@@ -54,8 +62,11 @@ export interface ReplicaOptions {
    * `POLICY_FAILED` where the answer depends on it; for development and tests.
    */
   checkPolicies?: boolean
+  /** Thresholds of the alerts, and how often readings are taken while somebody listens for them. */
+  health?: HealthOptions
   /** Replaced by simulations and tests. */
   transport?: Transport
+  memory?: MemorySource
   time?: TimeSource
   random?: RandomSource
 }
@@ -86,6 +97,8 @@ export type ReplicaEvents = {
   rejected: RelaySyncEvents['rejected']
   /** Something is wrong that did not fail a call: damaged records, a failing disk, a wrong clock. */
   warning: StatemeshError
+  /** An alert of `health()` was raised, changed its level, or ended. */
+  alert: HealthAlertChange
 }
 
 interface Parts {
@@ -100,6 +113,8 @@ interface Parts {
   time: TimeSource
   checkPolicies: boolean
   events: Emitter<ReplicaEvents>
+  meter: ReplicaMeter
+  vitals: ReplicaVitals
 }
 
 /**
@@ -117,8 +132,15 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       ? await openLevelStorage({ location: options.storage })
       : options.storage
   let documents: DocumentSet | undefined
-  const storage = withCompaction(bare, {
+  let meter: ReplicaMeter | undefined
+  const monitor = new StorageMonitor(time, {
+    committed: (_updates, _bytes, milliseconds) => meter?.operation('commit', milliseconds),
+    loaded: milliseconds => meter?.operation('load', milliseconds),
+  })
+  const storage = withCompaction(monitor.watch(bare), {
     time,
+    onCompacted: ({ document, before, after }) =>
+      documents?.compacted(document, before.bytes - after.bytes),
     onError: warn,
     onDamaged: records => documents?.damaged(records),
   })
@@ -129,6 +151,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     const { idleMilliseconds = 30_000, driftMillisecondsMax } = options
     documents = new DocumentSet({ storage, journal, incarnation, time, idleMilliseconds })
     documents.events.on('warning', warn)
+    meter = new ReplicaMeter(documents, time)
     documents.events.on('changing', ({ name }) => outbox.add(name))
     const clock = new HybridClock({
       time,
@@ -148,6 +171,17 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
             outbox,
             token: options.token === undefined ? undefined : new TokenSource(options.token),
           })
+    const vitals = new ReplicaVitals({
+      ...options.health,
+      ...{ time, clock, documents, meter },
+      memory: options.memory ?? systemMemory,
+      storageFailing: () => monitor.failing,
+      unsynced: () => outbox.names,
+      progress: sync && (document => sync.progress(document)),
+    })
+    vitals.monitor.onAlert(alert => events.emit('alert', alert))
+    events.on('warning', error => vitals.monitor.errors.add(error))
+    events.on('rejected', ({ error }) => vitals.monitor.errors.add(error))
     const parts: Parts = {
       actor,
       storage,
@@ -160,6 +194,8 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       time,
       checkPolicies: options.checkPolicies ?? false,
       events,
+      meter,
+      vitals,
     }
     return new Replica(parts)
   } catch (error) {
@@ -200,7 +236,7 @@ export class Replica {
     definition: Definition,
     options: { actor?: string } = {},
   ): Promise<PartitionHandle<Definition>> {
-    const { documents, incarnation, sync, clock, time, checkPolicies, events } = this.#parts
+    const { documents, incarnation, sync, clock, time, checkPolicies, events, vitals } = this.#parts
     this.#assertOpen()
     const actor = options.actor === undefined ? this.#parts.actor : parseActorId(options.actor)
     const { document, release } = await documents.hold(documentName(scope, definition.name))
@@ -225,10 +261,12 @@ export class Replica {
         report: problem => events.emit('warning', problem),
         release: () => {
           this.#handles.delete(handle)
+          closed()
           release()
         },
       })
       this.#handles.add(handle)
+      const closed = vitals.opened(document.name, handle)
       return handle
     } catch (error) {
       release()
@@ -246,12 +284,37 @@ export class Replica {
     return 'error' in state ? { link, error: state.error, ...counts } : { link, ...counts }
   }
 
+  /**
+   * Takes a reading of how this replica fares: memory, sync, conflicts, errors, damage, clocks, and
+   * which of them are worth an alert. Costs as much as there are documents in memory and conflicts.
+   */
+  health(): HealthReport {
+    return this.#parts.vitals.monitor.report()
+  }
+
+  /** Has the results of an integrity monitor in `health()`. @returns ends it */
+  watchIntegrity(monitor: IntegrityMonitor): () => void {
+    return this.#parts.vitals.monitor.watchIntegrity(monitor)
+  }
+
+  /**
+   * What the state amounts to, who changes it, how long that takes and how it grew, since this replica
+   * was opened. It is counted change by change; the first call after a document was loaded counts
+   * its entries once.
+   */
+  analytics(): AnalyticsReport {
+    return this.#parts.meter.report()
+  }
+
   /** Calls `listener` at every `event` until the returned function is called. */
   on<Name extends keyof ReplicaEvents>(
     event: Name,
     listener: (payload: ReplicaEvents[Name]) => void,
   ): () => void {
-    return this.#parts.events.on(event, listener)
+    const { events, vitals } = this.#parts
+    // Readings are taken by the clock only where somebody listens.
+    if (event === 'alert') vitals.monitor.start()
+    return events.on(event, listener)
   }
 
   /**
@@ -265,7 +328,7 @@ export class Replica {
    */
   async flush(options: FlushOptions = {}): Promise<void> {
     const { level = 'durable', ...deadline } = options
-    return this.#flush(level, deadline)
+    return this.#parts.meter.timed(`flush.${level}`, this.#flush(level, deadline))
   }
 
   /**
@@ -274,12 +337,12 @@ export class Replica {
    * @throws as `flush` does
    */
   async synced(deadline: Deadline = {}): Promise<void> {
-    const { sync } = this.#parts
+    const { sync, meter } = this.#parts
     this.#assertOpen()
     if (sync === undefined) {
       throw new StatemeshError('RELAY_NOT_CONFIGURED', 'no relay was given')
     }
-    return sync.synced(deadline)
+    return meter.timed('synced', sync.synced(deadline))
   }
 
   /** Ends the link to the relay until `connect`; everything goes on working offline. */
@@ -337,7 +400,8 @@ export class Replica {
   }
 
   async #close(): Promise<void> {
-    const { sync, journal, documents, incarnation, storage } = this.#parts
+    const { sync, journal, documents, incarnation, storage, vitals } = this.#parts
+    vitals.monitor.close()
     for (const handle of this.#handles) handle.close()
     sync?.close()
     try {

@@ -161,6 +161,7 @@ export class ReplicaNode {
   async #open(process: SimulatedProcess): Promise<void> {
     const { world, disk, network, workloads } = this.#options
     const replica = await openReplica({
+      memory: () => undefined, // the real one would not be the same in every run
       actor: this.name,
       storage: disk.storage(process),
       relay: relayAddress,

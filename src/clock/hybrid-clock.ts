@@ -40,6 +40,8 @@ export class HybridClock {
   readonly #time: TimeSource
   readonly #driftMax: number
   #last = 0
+  /** In stamps; the largest since `takeLead`. */
+  #lead = 0
 
   constructor(options: HybridClockOptions) {
     this.#time = options.time
@@ -61,8 +63,20 @@ export class HybridClock {
    */
   observe(timestamp: HybridTimestamp): boolean {
     if (timestamp <= this.#last) return true
-    if (timestamp - this.#time.now() * countersPerMillisecond > this.#driftMax) return false
+    const lead = timestamp - this.#time.now() * countersPerMillisecond
+    this.#lead = Math.max(this.#lead, lead)
+    if (lead > this.#driftMax) return false
     this.#last = timestamp
     return true
+  }
+
+  /**
+   * How far a foreign stamp was ahead of our wall clock at most since this was last asked, in
+   * milliseconds: what is seen here of other clocks' skew, and of our own if it is behind.
+   */
+  takeLead(): number {
+    const lead = this.#lead / countersPerMillisecond
+    this.#lead = 0
+    return lead
   }
 }

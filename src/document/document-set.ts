@@ -19,6 +19,8 @@ export type DocumentSetEvents = {
   unloaded: ReplicaDocument
   /** A document is about to change locally. */
   changing: ReplicaDocument
+  /** Stored records were found damaged; a warning for each follows. */
+  damaged: readonly DamagedRecord[]
   warning: StatemeshError
 }
 
@@ -91,12 +93,18 @@ export class DocumentSet {
 
   /** Reports records that the storage has set aside. */
   damaged(records: readonly DamagedRecord[]): void {
+    if (records.length > 0) this.events.emit('damaged', records)
     for (const { document, clock, reason } of records) {
       const message = `${document}: stored update ${clock} is damaged and was set aside: ${reason}`
       this.events.emit('warning', new StatemeshError('STORAGE_CORRUPT', message))
     }
     // What is lost may have been ours: never continue the clientID that wrote it.
     if (records.length > 0) this.renewClientID()
+  }
+
+  /** The log of a document was compacted, and is so many bytes shorter. */
+  compacted(document: string, bytes: number): void {
+    this.#slots.get(document as DocumentName)?.document?.compacted(bytes)
   }
 
   /** Unloads everything at once. The journal must be empty by then, or closed. */

@@ -42,12 +42,14 @@ export class ReplicaDocument {
   readonly events: Emitter<DocumentEvents> = new Emitter()
   readonly #options: ReplicaDocumentOptions
   #version = 0
+  #logBytes = 0
   #position: JournalPosition = 0
 
   /** @param updates the document's log, in order */
   constructor(options: ReplicaDocumentOptions, updates: readonly Uint8Array[]) {
     this.#options = options
     this.name = options.name
+    for (const update of updates) this.#logBytes += update.length
     this.doc = new Y.Doc({ guid: options.name })
     // One transaction, so that the cost of ending one is paid once.
     this.doc.transact(() => {
@@ -61,6 +63,16 @@ export class ReplicaDocument {
   /** How many changes were made here since the document was loaded. */
   get version(): number {
     return this.#version
+  }
+
+  /** The bytes of the document's log on disk, or on its way there. */
+  get logBytes(): number {
+    return this.#logBytes
+  }
+
+  /** The log was compacted, and is so many bytes shorter. */
+  compacted(bytes: number): void {
+    this.#logBytes -= bytes
   }
 
   /** The encoded state vector of what the document holds. */
@@ -122,6 +134,7 @@ export class ReplicaDocument {
   readonly #record = (update: Uint8Array, origin: unknown): void => {
     const { storage, journal, onLocalChange } = this.#options
     const local = origin !== foreign
+    this.#logBytes += update.length
     if (local) onLocalChange(this)
     this.#position = journal.push(() => storage.append(this.name, update))
     if (!local) return

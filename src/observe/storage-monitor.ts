@@ -2,23 +2,29 @@
  * A storage that tells how its appends go: how many become durable together and how long that
  * takes, and whether they fail at present.
  */
-import type { TimeSource } from '../src/base/time.ts'
-import type { Storage } from '../src/storage/storage.ts'
-import type { RelayMeter } from './meter.ts'
+import type { TimeSource } from '../base/time.ts'
+import type { Storage, StoredDocument } from '../storage/storage.ts'
+
+export interface StorageMeter {
+  /** A commit has made updates durable; it took so long from the first of them. */
+  committed(updates: number, bytes: number, milliseconds: number): void
+  /** The log of a document was read. */
+  loaded?(milliseconds: number): void
+}
 
 /** A failure that nothing has followed says little about the disk of now. */
 const failureMilliseconds = 30_000
 
 export class StorageMonitor {
   readonly #time: TimeSource
-  readonly #meter: RelayMeter
+  readonly #meter: StorageMeter
   #failedAt: number | undefined
   /** What became durable in this turn: the appends of one commit resolve together. */
   #updates = 0
   #bytes = 0
   #since = 0
 
-  constructor(time: TimeSource, meter: RelayMeter) {
+  constructor(time: TimeSource, meter: StorageMeter) {
     this.#time = time
     this.#meter = meter
   }
@@ -32,7 +38,7 @@ export class StorageMonitor {
   /** The storage, watched. */
   watch(storage: Storage): Storage {
     return {
-      load: document => storage.load(document),
+      load: document => this.#load(storage, document),
       append: (document, update) => {
         const append = storage.append(document, update)
         const begun = this.#time.monotonic()
@@ -49,6 +55,13 @@ export class StorageMonitor {
       writeRecord: (key, value) => storage.writeRecord(key, value),
       close: () => storage.close(),
     }
+  }
+
+  async #load(storage: Storage, document: string): Promise<StoredDocument> {
+    const begun = this.#time.monotonic()
+    const stored = await storage.load(document)
+    this.#meter.loaded?.(this.#time.monotonic() - begun)
+    return stored
   }
 
   #committed(bytes: number, begun: number): void {

@@ -40,6 +40,11 @@ export class DocumentProgress {
     return this.#acked[level] >= version
   }
 
+  /** The version that the relay is known to have on disk; -1 when even what was loaded may lack there. */
+  get durableVersion(): number {
+    return this.#acked.durable
+  }
+
   /** The relay's store, once it has told. */
   get relayGeneration(): string | undefined {
     return this.#generation

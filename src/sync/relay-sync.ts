@@ -199,6 +199,11 @@ export class RelaySync {
     })
   }
 
+  /** How far a loaded document is known at the relay. */
+  progress(document: DocumentName): DocumentProgress | undefined {
+    return this.#progress.get(document)
+  }
+
   /** The incarnation of the relay's store, as it was last told with a document. */
   generation(document: DocumentName): string | undefined {
     return this.#progress.get(document)?.relayGeneration
