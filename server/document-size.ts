@@ -14,9 +14,9 @@ export class DocumentSize {
     this.#bytesMax = bytesMax
   }
 
-  /** The stored document has been read, and what of it is not stored yet. */
-  measured(updates: readonly { readonly update: Uint8Array }[]): void {
-    this.#bytes = updates.reduce((sum, { update }) => sum + update.length, 0)
+  /** The stored document has been read: it has so many bytes, with what is not stored yet. */
+  measured(bytes: number): void {
+    this.#bytes = bytes
     this.#addedBytes = 0
   }
 

@@ -2,13 +2,9 @@
  * How far a document has come: the clocks of its clients, and what is deleted. It is what an update
  * is checked against; it holds no content.
  */
-import { DeleteRangeSet } from '../src/model/delete-ranges.ts'
-import {
-  advanceState,
-  checkUpdate,
-  type StateVector,
-  type UpdateVerdict,
-} from '../src/model/update-check.ts'
+import { DeleteRangeSet, type DeleteRanges } from '../src/model/delete-ranges.ts'
+import { checkUpdate, type StateVector, type UpdateVerdict } from '../src/model/update-check.ts'
+import type { UpdateLayout } from '../src/model/update-layout.ts'
 import type { UpdateStructure } from '../src/model/update-structure.ts'
 
 export class DocumentState {
@@ -28,9 +24,22 @@ export class DocumentState {
     return checkUpdate(structure, this.#vector, this.#deletes)
   }
 
-  /** Takes in an update that `check` calls new. */
-  advance(structure: UpdateStructure): void {
-    advanceState(this.#vector, structure)
-    if (structure.deletes.size > 0) this.#deletes.add(structure.deletes)
+  /** Whether an update holds structs that are known, beside those that are not. */
+  overlaps({ blocks }: UpdateLayout): boolean {
+    for (const { client, clock } of blocks) {
+      if (clock < (this.#vector.get(client) ?? 0)) return true
+    }
+    return false
+  }
+
+  /** Takes in structs that `check` calls new. */
+  advance({ blocks }: Pick<UpdateLayout, 'blocks'>): void {
+    for (const { client, end } of blocks) {
+      if (end > (this.#vector.get(client) ?? 0)) this.#vector.set(client, end)
+    }
+  }
+
+  delete(deletes: DeleteRanges): void {
+    if (deletes.size > 0) this.#deletes.add(deletes)
   }
 }

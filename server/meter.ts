@@ -2,8 +2,8 @@
 export interface RelayMeter {
   /** An update has arrived. */
   update(bytes: number): void
-  /** A commit has made updates durable; it took so long from the first of them. */
-  committed(updates: number, bytes: number, milliseconds: number): void
+  /** A commit has made entries of logs durable; it took so long from the first of them. */
+  committed(entries: number, bytes: number, milliseconds: number): void
   /** An ack `durable` leaves; the oldest update that it covers arrived so long ago. */
   acked(milliseconds: number): void
   /** Something was refused, with a code. */

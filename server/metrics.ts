@@ -27,7 +27,7 @@ const lagMilliseconds = 200
 export class RelayMetrics implements RelayMeter {
   readonly #registry = new Registry()
   readonly #commitSeconds: Histogram
-  readonly #commitUpdates: Histogram
+  readonly #commitEntries: Histogram
   readonly #commitBytes: Histogram
   readonly #ackSeconds: Histogram
   readonly #lagSeconds: Histogram
@@ -52,7 +52,11 @@ export class RelayMetrics implements RelayMeter {
     total('updates', 'Updates that arrived', () => this.#updates)
     total('update_bytes', 'Bytes of updates that arrived', () => this.#updateBytes)
     this.#commitSeconds = histogram('commit_seconds', 'From append to durable', secondBuckets)
-    this.#commitUpdates = histogram('commit_updates', 'Updates of one commit', countBuckets)
+    this.#commitEntries = histogram(
+      'commit_entries',
+      'Log entries of one commit; updates that a room takes in together are one',
+      countBuckets,
+    )
     this.#commitBytes = histogram('commit_bytes', 'Bytes of one commit', byteBuckets)
     this.#ackSeconds = histogram('ack_seconds', 'From arrival to the ack durable', secondBuckets)
     this.#lagSeconds = histogram('event_loop_lag_seconds', 'Lateness of a timer', secondBuckets)
@@ -74,9 +78,9 @@ export class RelayMetrics implements RelayMeter {
     this.#updateBytes += bytes
   }
 
-  committed(updates: number, bytes: number, milliseconds: number): void {
+  committed(entries: number, bytes: number, milliseconds: number): void {
     this.#commitSeconds.observe(milliseconds / 1000)
-    this.#commitUpdates.observe(updates)
+    this.#commitEntries.observe(entries)
     this.#commitBytes.observe(bytes)
   }
 

@@ -1,125 +1,133 @@
 /**
  * The committed state of a document as chunks of bytes, and what of it a reader lacks. A reader that
- * has nothing gets the bytes as they are stored; one that is a little behind gets the chunks that
- * its state vector does not cover. Small chunks are merged when a reader comes, for all that come
- * after it, so that readers who come together share the work.
+ * has nothing gets the bytes as they are; one that is behind gets the chunks that its state vector
+ * does not cover, the one that it covers in part cut to measure. Everything is cut and joined by
+ * bytes, and readers who come together get the same ones.
  *
  * - R1. Chunks stay in the order of their commits, so that sending a part of them leaves no gap.
- * - R2. Deletions do not show in a state vector: those of covered chunks are sent all the same.
+ * - R2. No clock is in two chunks.
+ * - R3. Deletions do not show in a state vector: those of covered chunks are sent all the same.
  */
 import type { StateVector } from '../src/model/update-check.ts'
-import type { UpdateStructure } from '../src/model/update-structure.ts'
+import { hasDeletes } from '../src/model/update-layout.ts'
 import {
-  type Chunk,
-  chunkDeletes,
-  coverage,
   cutUpdate,
-  mergeChunks,
-  mergedChunks,
-  mergeInLevels,
-} from './chunk.ts'
-import { PackedUpdates } from './packed-updates.ts'
+  joinedDeletes,
+  joinUpdates,
+  type LaidOutUpdate,
+  updateBytes,
+} from '../src/model/update-splice.ts'
 
-/** Merging costs more than it saves where the bytes outweigh the frames around them. */
-const mergeableBytesMax = 256 * 1024
+/** Chunks are joined up to here: more saves nothing, and would be copied again with each join. */
+const chunkBytesMax = 512 * 1024
 
-/**
- * The last chunks of each level stay as they are: a reader that is a little behind gets those, where
- * it would need a part of a merged one, which takes long to cut.
- */
-const looseChunks = 20
+/** What came is joined when there is so much of it, so that it does not lie about in small pieces. */
+const looseMax = 64
+
+/** What a loose update takes beyond its bytes. */
+const looseOverheadBytes = 300
 
 export class RoomContent {
-  #chunks: Chunk[]
-  /** Whether every run of chunks that can be merged has been. */
-  #merged = false
-  #looseBytes = 0
-  /** What came since. */
-  #packed: PackedUpdates[] = []
-  readonly #deletesOf = new WeakMap<Chunk, Uint8Array>()
+  readonly #chunks: LaidOutUpdate[] = []
+  /** What came since they were joined. */
+  #loose: LaidOutUpdate[] = []
+  #bytes = 0
+  #addedBytes = 0
+  readonly #deletesOf = new WeakMap<LaidOutUpdate, LaidOutUpdate>()
 
-  constructor(chunks: Chunk[]) {
-    this.#chunks = chunks
+  constructor(updates: readonly LaidOutUpdate[]) {
+    for (const update of updates) this.add(update)
+    this.#addedBytes = 0
   }
 
-  /** The memory that chunks take which came since a reader last asked. */
-  get looseBytes(): number {
-    return this.#looseBytes
+  /** Of all updates. */
+  get bytes(): number {
+    return this.#bytes
   }
 
-  /** Takes in a copy of an update. */
-  add(update: Uint8Array, structure: UpdateStructure): void {
-    let last = this.#packed.at(-1)
-    if (last === undefined || !last.fits(update.length)) {
-      last = new PackedUpdates()
-      this.#packed.push(last)
-    }
-    this.#looseBytes += last.add(update, structure)
+  /** The memory that updates take which came since a reader last asked. */
+  get addedBytes(): number {
+    return this.#addedBytes + this.#loose.length * looseOverheadBytes
+  }
+
+  /** Takes in an update, which must not change any more. */
+  add(update: LaidOutUpdate): void {
+    this.#bytes += update.layout.endOffset
+    this.#addedBytes += update.layout.endOffset
+    this.#loose.push(update)
+    if (this.#loose.length >= looseMax) this.#join()
   }
 
   /** What a reader at `stateVector` lacks, in the order in which it must be sent. */
   lacking(stateVector: StateVector): Uint8Array[] {
-    this.#merge()
+    this.#addedBytes = 0
+    this.#join()
     const updates: Uint8Array[] = []
-    const deletes: Uint8Array[] = []
+    const covered: LaidOutUpdate[] = []
     for (const chunk of this.#chunks) {
       const known = coverage(chunk, stateVector)
-      if (known === 'none') updates.push(chunk.update)
-      else if (known === 'some') updates.push(cutUpdate(chunk.update, stateVector))
-      else if (chunk.deletes) deletes.push(this.#deletes(chunk))
+      if (known === 'none') updates.push(updateBytes(chunk))
+      else if (known === 'some') updates.push(cutUpdate(chunk, stateVector).update)
+      else if (hasDeletes(chunk.update, chunk.layout)) covered.push(this.#deletes(chunk))
     }
-    if (deletes.length > 0) updates.push(mergeInLevels(deletes))
+    if (covered.length > 0) updates.push(joinedDeletes(covered).update)
     return updates
   }
 
-  #deletes(chunk: Chunk): Uint8Array {
+  #deletes(chunk: LaidOutUpdate): LaidOutUpdate {
     let deletes = this.#deletesOf.get(chunk)
     if (deletes === undefined) {
-      deletes = chunkDeletes(chunk)
+      deletes = joinedDeletes([chunk])
       this.#deletesOf.set(chunk, deletes)
     }
     return deletes
   }
 
-  #merge(): void {
-    if (this.#packed.length > 0) {
-      for (const packed of this.#packed) this.#chunks.push(...packed.chunks())
-      this.#packed = []
-      this.#looseBytes = 0
-      this.#merged = false
+  #join(): void {
+    const loose = this.#loose
+    this.#loose = []
+    let run: LaidOutUpdate[] = []
+    let bytes = 0
+    for (const update of loose) {
+      const { endOffset } = update.layout
+      if (run.length > 0 && bytes + endOffset > chunkBytesMax) {
+        this.#push(run)
+        run = []
+        bytes = 0
+      }
+      run.push(update)
+      bytes += endOffset
     }
-    if (this.#merged) return
-    this.#merged = true
-    for (let level = 0, before = -1; before !== this.#chunks.length; level++) {
-      before = this.#chunks.length
-      this.#chunks = mergeRuns(this.#chunks, level)
+    if (run.length > 0) this.#push(run)
+  }
+
+  /** Each chunk is joined with the one before it when it has grown as large, so every byte seldom. */
+  #push(run: readonly LaidOutUpdate[]): void {
+    let last = joined(run)
+    for (let before = this.#chunks.at(-1); before !== undefined; before = this.#chunks.at(-1)) {
+      const { endOffset } = before.layout
+      const bytes = endOffset + last.layout.endOffset
+      if (endOffset > 2 * last.layout.endOffset || bytes > chunkBytesMax) break
+      this.#chunks.pop()
+      last = joined([before, last])
     }
+    this.#chunks.push(last)
   }
 }
 
-/**
- * Every run of `mergedChunks` small chunks of a level becomes one of the next, as long as enough of
- * them are left behind it.
- */
-function mergeRuns(chunks: readonly Chunk[], level: number): Chunk[] {
-  const mergeable = (chunk: Chunk) =>
-    chunk.level === level && chunk.update.length <= mergeableBytesMax
-  let left = chunks.filter(mergeable).length
-  const result: Chunk[] = []
-  let run: Chunk[] = []
-  for (const chunk of chunks) {
-    if (mergeable(chunk)) {
-      left -= 1
-      run.push(chunk)
-      if (run.length === mergedChunks && left >= looseChunks) {
-        result.push(mergeChunks(run))
-        run = []
-      }
-    } else {
-      result.push(...run, chunk)
-      run = []
-    }
+function joined(updates: readonly LaidOutUpdate[]): LaidOutUpdate {
+  return updates.length === 1 ? (updates[0] as LaidOutUpdate) : joinUpdates(updates)
+}
+
+/** How much of a chunk's structs a reader at `stateVector` has; of none it has all. */
+function coverage({ layout }: LaidOutUpdate, stateVector: StateVector): 'all' | 'some' | 'none' {
+  let all = true
+  let some = false
+  for (const { client, clock, end } of layout.blocks) {
+    const known = stateVector.get(client) ?? 0
+    if (known < end) all = false
+    if (known > clock) some = true
   }
-  result.push(...run)
-  return result
+  if (all) return 'all'
+  return some ? 'some' : 'none'
 }

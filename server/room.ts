@@ -14,21 +14,27 @@ import { assert } from '../src/base/assert.ts'
 import { type StatemeshError, toStatemeshError } from '../src/base/error.ts'
 import type { DocumentName } from '../src/model/document-name.ts'
 import type { StateVector } from '../src/model/update-check.ts'
-import { readUpdateStructure, type UpdateStructure } from '../src/model/update-structure.ts'
+import type { LaidOutUpdate } from '../src/model/update-splice.ts'
+import { readUpdateStructure } from '../src/model/update-structure.ts'
 import { checkUpdateWriters } from '../src/model/writer-limit.ts'
 import { type AwarenessEntry, encodeAwarenessUpdate } from '../src/protocol/awareness-update.ts'
 import { encodeYWebsocketMessage } from '../src/protocol/y-websocket.ts'
 import type { Storage, StoredDocument } from '../src/storage/storage.ts'
 import { type AwarenessSpeaker, RoomAwareness, type RoomAwarenessLimits } from './awareness.ts'
 import { Broadcast, type CommittedUpdate } from './broadcast.ts'
-import { type Chunk, updateChunk } from './chunk.ts'
 import { DocumentSize } from './document-size.ts'
 import { DocumentState } from './document-state.ts'
-import { pooledCopy } from './pooled-copy.ts'
 import type { RelayLimits } from './relay-options.ts'
 import { RoomContent } from './room-content.ts'
 import type { RoomMember } from './room-member.ts'
-import { cutPiece, type Piece, type ReadDocument, readDocument } from './stored-document.ts'
+import {
+  cutPiece,
+  newPiece,
+  type Piece,
+  type ReadDocument,
+  readDocument,
+} from './stored-document.ts'
+import { WriteBatch } from './write-batch.ts'
 
 export interface RoomOptions {
   document: DocumentName
@@ -86,17 +92,13 @@ type RoomState =
     }
   | { readonly kind: 'closed' }
 
+type ActiveState = Extract<RoomState, { kind: 'active' }>
+
 type Content =
   | { readonly kind: 'present'; readonly chunks: RoomContent }
   /** It was too much to keep; the next who needs it has it read. */
   | { readonly kind: 'stored' }
-  | { readonly kind: 'reading'; readonly meanwhile: Chunk[] }
-
-interface Write extends CommittedUpdate {
-  readonly structure: UpdateStructure
-  readonly position: number
-  readonly epoch: number
-}
+  | { readonly kind: 'reading'; readonly meanwhile: LaidOutUpdate[] }
 
 export class Room {
   readonly document: DocumentName
@@ -116,6 +118,8 @@ export class Room {
   #seq = 0
   // Grows with every failed commit: what was accepted before is void (R3).
   #epoch = 0
+  /** What was accepted in this turn, and is not with the storage yet. */
+  #gathered: WriteBatch | undefined
   #underWay = 0
   /** Stored updates that build on something that the store has lost. */
   #orphans: readonly Piece[] = []
@@ -174,7 +178,7 @@ export class Room {
   }
 
   /**
-   * Takes in an update, whose bytes may be changed afterwards. Answers the position that
+   * Takes in an update, whose bytes must not be changed afterwards. Answers the position that
    * `durablePosition` must reach before it, and all before it, is durable; `gap` if it builds on
    * something that is not there.
    *
@@ -190,11 +194,37 @@ export class Room {
       checkUpdateWriters(structure, state.accepted.vector, this.#writersMax)
       this.#size.check(update.length, () => this.#measure(state))
       member.admit(structure, state.accepted.vector)
-      state.accepted.advance(structure)
-      // A view would keep the whole message in memory.
-      this.#append(member, pooledCopy(update, structure.endOffset), structure)
+      this.#accept(member, newPiece({ update, layout: structure }, state.accepted), state)
     }
     return this.follow(member)
+  }
+
+  #accept(writer: object, { update, layout }: Piece, { accepted }: ActiveState): void {
+    accepted.advance(layout)
+    accepted.delete(layout.deletes)
+    this.#size.add(layout.endOffset)
+    this.#acceptedPosition += 1
+    if (this.#gathered?.fits(layout.endOffset) === false) void this.#append()
+    if (this.#gathered === undefined) {
+      this.#gathered = new WriteBatch(this.#epoch)
+      this.#underWay += 1
+      queueMicrotask(() => void this.#append())
+    }
+    this.#gathered.add(writer, update, layout)
+  }
+
+  /** Gives what was gathered to the storage. */
+  async #append(): Promise<void> {
+    const batch = this.#gathered
+    if (batch === undefined) return
+    this.#gathered = undefined
+    const joined = batch.joined()
+    try {
+      await this.#storage.append(this.document, joined.update)
+    } catch (thrown) {
+      return this.#failed(batch, toStatemeshError(thrown, 'STORAGE_UNAVAILABLE'))
+    }
+    this.#committed(batch, joined)
   }
 
   /** Tells a member of commits until all is durable that is accepted now; answers its position. */
@@ -269,7 +299,7 @@ export class Room {
   }
 
   /** Has the stored document read again, to know its size. */
-  #measure(state: Extract<RoomState, { kind: 'active' }>): void {
+  #measure(state: ActiveState): void {
     if (state.content.kind === 'reading') return
     state.content = { kind: 'reading', meanwhile: [] }
     void this.#read()
@@ -286,20 +316,26 @@ export class Room {
     this.#hasRead(readDocument(stored))
   }
 
-  #hasRead({ chunks, state: read, damage, orphans }: ReadDocument): void {
+  #hasRead({ updates, state: read, damage, orphans }: ReadDocument): void {
     const state = this.#state
     if (state.kind === 'closed') return
     if (damage.length > 0) this.#events.damaged(damage)
     if (state.kind === 'loading') {
       this.#orphans = orphans
-      this.#size.measured(chunks)
-      const content: Content = { kind: 'present', chunks: new RoomContent(chunks) }
+      const content: Content = { kind: 'present', chunks: new RoomContent(updates) }
+      this.#size.measured(content.chunks.bytes)
       this.#state = { kind: 'active', accepted: new DocumentState(read), committed: read, content }
     } else {
       assert(state.content.kind === 'reading', 'read what nobody needed')
-      const all = [...chunks, ...state.content.meanwhile]
-      this.#size.measured(all)
-      state.content = { kind: 'present', chunks: new RoomContent(all) }
+      // Commits meanwhile may be among what was read.
+      for (const piece of state.content.meanwhile) {
+        if (read.overlaps(piece.layout)) continue
+        read.advance(piece.layout)
+        updates.push(piece)
+      }
+      const chunks = new RoomContent(updates)
+      this.#size.measured(chunks.bytes)
+      state.content = { kind: 'present', chunks }
     }
     this.#serve()
   }
@@ -315,43 +351,32 @@ export class Room {
     for (const member of waiting) member.refused(error)
   }
 
-  #append(writer: object, update: Uint8Array, structure: UpdateStructure): void {
-    this.#size.add(update.length)
-    this.#acceptedPosition += 1
-    this.#underWay += 1
-    const position = this.#acceptedPosition
-    const write: Write = { writer, update, structure, position, epoch: this.#epoch }
-    this.#storage.append(this.document, update).then(
-      () => this.#committed(write),
-      thrown => this.#failed(write, toStatemeshError(thrown, 'STORAGE_UNAVAILABLE')),
-    )
-  }
-
-  #committed(write: Write): void {
+  #committed(batch: WriteBatch, joined: LaidOutUpdate): void {
     this.#underWay -= 1
     const state = this.#state
     // Something before it failed: it is stored, but builds on what is not. See `readDocument`.
-    if (write.epoch !== this.#epoch || state.kind !== 'active') return this.#evaluateSettled()
+    if (batch.epoch !== this.#epoch || state.kind !== 'active') return this.#evaluateSettled()
     const { vector } = state.committed
-    for (const client of write.structure.structs.keys()) {
+    for (const { client } of joined.layout.blocks) {
       if (!this.#clocksBefore.has(client)) this.#clocksBefore.set(client, vector.get(client) ?? 0)
     }
-    state.committed.advance(write.structure)
-    this.#durablePosition = write.position
-    this.#seq += 1
-    this.#keep(state, write)
+    state.committed.advance(joined.layout)
+    for (const deletes of batch.deletes) state.committed.delete(deletes)
+    this.#durablePosition += batch.updates.length
+    this.#seq += batch.updates.length
+    this.#keep(state, joined)
     // The commits of one group resolve together: one broadcast for all of them.
     if (this.#turn.length === 0) queueMicrotask(() => this.#endTurn())
-    this.#turn.push(write)
+    this.#turn.push(...batch.updates)
     this.#evaluateSettled()
   }
 
-  #keep(state: Extract<RoomState, { kind: 'active' }>, { update, structure }: Write): void {
+  #keep(state: ActiveState, update: LaidOutUpdate): void {
     const { content } = state
-    if (content.kind === 'reading') content.meanwhile.push(updateChunk(update, structure))
+    if (content.kind === 'reading') content.meanwhile.push(update)
     if (content.kind !== 'present') return
-    content.chunks.add(update, structure)
-    if (content.chunks.looseBytes > this.#contentBytesMax) state.content = { kind: 'stored' }
+    content.chunks.add(update)
+    if (content.chunks.addedBytes > this.#contentBytesMax) state.content = { kind: 'stored' }
   }
 
   #endTurn(): void {
@@ -377,12 +402,9 @@ export class Room {
     const state = this.#state
     if (state.kind !== 'active' || this.#orphans.length === 0) return
     this.#orphans = this.#orphans.filter(orphan => {
-      const { update, structure } = cutPiece(orphan, state.accepted)
-      const verdict = state.accepted.check(structure)
-      if (verdict === 'new') {
-        state.accepted.advance(structure)
-        this.#append(this, update, structure)
-      }
+      const piece = cutPiece(orphan, state.accepted)
+      const verdict = state.accepted.check(piece.layout)
+      if (verdict === 'new') this.#accept(this, piece, state)
       return verdict !== 'known' // one that is under way may still fail
     })
   }
@@ -392,12 +414,13 @@ export class Room {
     return new Map([...this.#state.committed.vector, ...this.#clocksBefore])
   }
 
-  #failed(write: Write, error: StatemeshError): void {
+  #failed(batch: WriteBatch, error: StatemeshError): void {
     this.#underWay -= 1
     const state = this.#state
-    if (write.epoch === this.#epoch && state.kind === 'active') {
+    if (batch.epoch === this.#epoch && state.kind === 'active') {
       this.#endTurn()
       this.#epoch += 1
+      this.#dropGathered()
       state.accepted = new DocumentState(state.committed)
       this.#acceptedPosition = this.#durablePosition
       const writers = [...this.#writers.keys()]
@@ -406,6 +429,12 @@ export class Room {
       for (const member of writers) member.writesFailed(error)
     }
     this.#evaluateSettled()
+  }
+
+  #dropGathered(): void {
+    if (this.#gathered === undefined) return
+    this.#gathered = undefined
+    this.#underWay -= 1
   }
 
   #evaluateSettled(): void {

@@ -161,18 +161,20 @@ export const plantedBugs: readonly PlantedBug[] = [
       ),
   },
   {
-    name: 'the relay leaves the last part out of what a joiner lacks',
+    name: 'the relay leaves the last part out of what some joiners lack',
     profile: 'lossy',
-    plant: () =>
-      patchMethod(
+    plant() {
+      const left = everyNth(3)
+      return patchMethod(
         RoomContent.prototype,
         'lacking',
         lacking =>
           function (stateVector) {
             const parts = lacking.call(this, stateVector)
-            return parts.length > 1 ? parts.slice(0, -1) : parts
+            return left() ? parts.slice(0, -1) : parts
           },
-      ),
+      )
+    },
   },
   {
     name: 'the relay forgets an update for those who join later',
@@ -183,8 +185,8 @@ export const plantedBugs: readonly PlantedBug[] = [
         RoomContent.prototype,
         'add',
         add =>
-          function (update, structure) {
-            if (!forgotten()) add.call(this, update, structure)
+          function (update) {
+            if (!forgotten()) add.call(this, update)
           },
       )
     },

@@ -20,6 +20,17 @@
 import { type ClockRange, type DeleteRanges, normalRanges } from './delete-ranges.ts'
 import { positive, skipContent } from './update-content.ts'
 import { UpdateCursor } from './update-cursor.ts'
+import {
+  type Block,
+  blockBytes,
+  flagOrigin,
+  flagParentKey,
+  flagRightOrigin,
+  kindGc,
+  kindMask,
+  kindSkip,
+  type UpdateLayout,
+} from './update-layout.ts'
 
 export type { ClockRange, DeleteRanges } from './delete-ranges.ts'
 
@@ -39,7 +50,7 @@ export const updateLimits: UpdateLimits = {
   nestingMax: 256,
 }
 
-export interface UpdateStructure {
+export interface UpdateStructure extends UpdateLayout {
   /** Per client the runs of clocks that the update holds, ascending and apart: between two runs
    * the update skips clocks. */
   readonly structs: ReadonlyMap<number, readonly ClockRange[]>
@@ -50,18 +61,7 @@ export interface UpdateStructure {
   readonly needs: ReadonlyMap<number, readonly number[]>
   /** Per client its items of more than one clock: flat pairs of clock and length, ascending. */
   readonly longItems: ReadonlyMap<number, readonly number[]>
-  /** Where the delete set starts in the bytes. */
-  readonly deleteSetOffset: number
-  /** Where the update ends in the bytes. What follows is not of the update, and is not read. */
-  readonly endOffset: number
 }
-
-const flagOrigin = 0x80
-const flagRightOrigin = 0x40
-const flagParentKey = 0x20
-const kindMask = 0x1f
-const kindGc = 0
-const kindSkip = 10
 
 /**
  * Reads the structure of an update.
@@ -83,21 +83,37 @@ export function deletesOnly(update: Uint8Array, structure: UpdateStructure): Uin
   return bytes
 }
 
+/** What an update deletes. @throws UPDATE_INVALID */
+export function readDeletes(
+  update: Uint8Array,
+  { deleteSetOffset }: Pick<UpdateLayout, 'deleteSetOffset'>,
+): DeleteRanges {
+  return new StructureReader(update, updateLimits).readDeletes(deleteSetOffset)
+}
+
+// Most updates have none of these, and a map for each is what reading them would cost most.
 const noDeletes: DeleteRanges = new Map()
+const noNumbers: ReadonlyMap<number, readonly number[]> = new Map()
 
 class StructureReader {
   readonly #cursor: UpdateCursor
   readonly #limits: UpdateLimits
   readonly #structs = new Map<number, ClockRange[]>()
-  readonly #needs = new Map<number, number[]>()
-  readonly #longItems = new Map<number, number[]>()
+  readonly #blocks: Block[] = []
+  #needs: Map<number, number[]> | undefined
+  #longItems: Map<number, number[]> | undefined
 
   // The section being read: its client, the clock of its next struct, and what goes into the
   // maps above.
   #client = 0
   #clock = 0
-  #sectionNeeds: number[] = []
-  #sectionLongItems: number[] = []
+  #sectionNeeds: number[] | undefined
+  #sectionLongItems: number[] | undefined
+
+  // The block being read.
+  #blockClock = 0
+  #blockFrom = 0
+  #blockCount = 0
 
   // The id that was read last as a neighbour or parent.
   #neededClient = 0
@@ -115,26 +131,36 @@ class StructureReader {
     const deletes = this.#deleteSet()
     return {
       structs: this.#structs,
+      blocks: this.#blocks,
       deletes,
-      needs: this.#needs,
-      longItems: this.#longItems,
+      needs: this.#needs ?? noNumbers,
+      longItems: this.#longItems ?? noNumbers,
       deleteSetOffset,
       endOffset: this.#cursor.offset,
     }
+  }
+
+  readDeletes(offset: number): DeleteRanges {
+    this.#cursor.offset = offset
+    return this.#deleteSet()
   }
 
   #section(): void {
     const count = positive(this.#cursor, this.#cursor.count('structs', 2), 'a client section')
     this.#client = this.#readClient()
     this.#clock = this.#cursor.uint()
-    this.#sectionNeeds = []
-    this.#sectionLongItems = []
+    this.#sectionNeeds = undefined
+    this.#sectionLongItems = undefined
     if (this.#structs.has(this.#client)) {
       throw this.#cursor.refusal(`client ${this.#client} has two sections`)
     }
     this.#structs.set(this.#client, this.#runs(count))
-    if (this.#sectionNeeds.length > 0) this.#needs.set(this.#client, this.#sectionNeeds)
-    if (this.#sectionLongItems.length > 0) {
+    if (this.#sectionNeeds !== undefined) {
+      this.#needs ??= new Map()
+      this.#needs.set(this.#client, this.#sectionNeeds)
+    }
+    if (this.#sectionLongItems !== undefined) {
+      this.#longItems ??= new Map()
       this.#longItems.set(this.#client, this.#sectionLongItems)
     }
   }
@@ -142,21 +168,50 @@ class StructureReader {
   #runs(count: number): ClockRange[] {
     const runs: ClockRange[] = []
     let start = this.#clock
+    this.#beginBlock()
     for (let left = count; left > 0; left--) {
+      const before = this.#cursor.offset
+      if (before - this.#blockFrom >= blockBytes) this.#endBlock(before)
       const info = this.#cursor.byte()
       const length = this.#struct(info)
       if (info === kindSkip) {
         if (this.#clock > start) runs.push({ clock: start, length: this.#clock - start })
         start = this.#clock + length
+        this.#endBlock(before)
+      } else {
+        this.#blockCount += 1
       }
       this.#clock += length
+      if (info === kindSkip) this.#beginBlock()
       if (this.#clock > this.#limits.clockMax) {
         throw this.#cursor.refusal(`a clock is beyond ${this.#limits.clockMax}`)
       }
     }
+    this.#endBlock(this.#cursor.offset)
     if (this.#clock > start) runs.push({ clock: start, length: this.#clock - start })
     if (runs.length === 0) throw this.#cursor.refusal('a client section only skips')
     return runs
+  }
+
+  #beginBlock(): void {
+    this.#blockClock = this.#clock
+    this.#blockFrom = this.#cursor.offset
+    this.#blockCount = 0
+  }
+
+  /** Ends the block at an offset, and begins another there. */
+  #endBlock(to: number): void {
+    if (this.#blockCount > 0) {
+      this.#blocks.push({
+        client: this.#client,
+        clock: this.#blockClock,
+        end: this.#clock,
+        count: this.#blockCount,
+        from: this.#blockFrom,
+        to,
+      })
+    }
+    this.#beginBlock()
   }
 
   /** Passes over one struct; answers its length. */
@@ -179,7 +234,10 @@ class StructureReader {
     }
     if ((info & (flagOrigin | flagRightOrigin)) === 0) this.#parent(info)
     const length = skipContent(this.#cursor, info & kindMask, this.#limits.nestingMax)
-    if (length > 1) this.#sectionLongItems.push(this.#clock, length)
+    if (length > 1) {
+      this.#sectionLongItems ??= []
+      this.#sectionLongItems.push(this.#clock, length)
+    }
     return length
   }
 
@@ -208,6 +266,7 @@ class StructureReader {
     if (clock >= this.#limits.clockMax) {
       throw this.#cursor.refusal(`a clock is beyond ${this.#limits.clockMax}`)
     }
+    this.#sectionNeeds ??= []
     const needs = this.#sectionNeeds
     const last = needs.length - 3
     // Long runs often need the same of the same client: what an earlier struct needs is there.

@@ -20,7 +20,7 @@ export class StorageMonitor {
   readonly #meter: StorageMeter
   #failedAt: number | undefined
   /** What became durable in this turn: the appends of one commit resolve together. */
-  #updates = 0
+  #entries = 0
   #bytes = 0
   #since = 0
 
@@ -66,11 +66,11 @@ export class StorageMonitor {
 
   #committed(bytes: number, begun: number): void {
     this.#failedAt = undefined
-    if (this.#updates === 0) {
+    if (this.#entries === 0) {
       this.#since = begun
       queueMicrotask(() => this.#report())
     }
-    this.#updates += 1
+    this.#entries += 1
     this.#bytes += bytes
   }
 
@@ -80,8 +80,8 @@ export class StorageMonitor {
   }
 
   #report(): void {
-    this.#meter.committed(this.#updates, this.#bytes, this.#time.monotonic() - this.#since)
-    this.#updates = 0
+    this.#meter.committed(this.#entries, this.#bytes, this.#time.monotonic() - this.#since)
+    this.#entries = 0
     this.#bytes = 0
   }
 }

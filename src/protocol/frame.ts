@@ -4,8 +4,8 @@
  */
 import * as encoding from 'lib0/encoding'
 import { concatBytes } from '../base/bytes.ts'
+import { varUintBytes, writeVarUint } from '../base/var-uint.ts'
 import { frameInvalid, Reader } from './reader.ts'
-import { varUintBytes, writeVarUint } from './var-uint.ts'
 
 /** The WebSocket subprotocol that selects this dialect. */
 export const subprotocol = 'statemesh.v1'

@@ -4,8 +4,8 @@
  */
 import * as encoding from 'lib0/encoding'
 import { unreachable } from '../base/assert.ts'
+import { varUintBytes, writeVarUint } from '../base/var-uint.ts'
 import { frameInvalid, Reader } from './reader.ts'
-import { varUintBytes, writeVarUint } from './var-uint.ts'
 
 export type YWebsocketMessage =
   /** Asks for everything that an encoded state vector lacks. */

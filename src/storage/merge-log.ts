@@ -4,11 +4,12 @@
  */
 import * as Y from 'yjs'
 import { toStatemeshError } from '../base/error.ts'
+import { withUpdateIndex } from '../model/update-index.ts'
 import { readUpdateStructure } from '../model/update-structure.ts'
 
 /**
- * One garbage-collected update that says what `updates` say, in order. What waits in Yjs for
- * something missing (pending updates and deletions) is part of it.
+ * One garbage-collected update that says what `updates` say, in order, with its index. What waits
+ * in Yjs for something missing (pending updates and deletions) is part of it.
  *
  * @throws UPDATE_INVALID where Yjs cannot apply an update, or what comes out is not well-formed
  */
@@ -19,8 +20,7 @@ export function mergeLog(updates: readonly Uint8Array[]): Uint8Array {
       for (const update of updates) Y.applyUpdate(document, update)
     })
     const merged = Y.encodeStateAsUpdate(document)
-    readUpdateStructure(merged)
-    return merged
+    return withUpdateIndex(merged, readUpdateStructure(merged))
   } catch (thrown) {
     throw toStatemeshError(thrown, 'UPDATE_INVALID')
   } finally {

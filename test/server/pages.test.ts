@@ -100,7 +100,7 @@ describe('/metrics', () => {
     expect(figure(body, 'connections')).toBe(1)
     expect(figure(body, 'rooms')).toBe(1)
     expect(figure(body, 'queued_bytes')).toBe(0)
-    expect(figure(body, 'commit_updates_sum')).toBe(2)
+    expect(figure(body, 'commit_entries_sum')).toBe(1)
     expect(figure(body, 'commit_seconds_count')).toBeGreaterThan(0)
     expect(figure(body, 'ack_seconds_count')).toBeGreaterThan(0)
     expect(figure(body, 'compactions_total')).toBe(0)

@@ -32,16 +32,16 @@ function read(...updates: Uint8Array[]) {
 describe('a log that was written by somebody else', () => {
   test('may hold items of which an earlier update has the beginning', () => {
     const { beginning, whole } = typedText()
-    const { chunks, damage } = read(beginning, whole)
+    const { updates, damage } = read(beginning, whole)
     expect(damage).toEqual([])
-    expect(textOf(chunks.map(({ update }) => update))).toBe('abcdef')
+    expect(textOf(updates.map(({ update }) => update))).toBe('abcdef')
   })
 
   test('may hold its updates in another order', () => {
     const { beginning, rest } = typedText()
-    const { chunks, damage } = read(rest, beginning)
+    const { updates, damage } = read(rest, beginning)
     expect(damage).toEqual([])
-    expect(textOf(chunks.map(({ update }) => update))).toBe('abcdef')
+    expect(textOf(updates.map(({ update }) => update))).toBe('abcdef')
   })
 
   test('is served whole again when what was missing has come back', async () => {
@@ -63,8 +63,8 @@ describe('a log that was written by somebody else', () => {
     const { rest } = typedText()
     const other = new Y.Doc()
     other.getText('text').insert(0, 'x')
-    const { chunks, damage } = read(rest, Y.encodeStateAsUpdate(other))
+    const { updates, damage } = read(rest, Y.encodeStateAsUpdate(other))
     expect(damage).toEqual(['1 updates build on something missing'])
-    expect(textOf(chunks.map(({ update }) => update))).toBe('x')
+    expect(textOf(updates.map(({ update }) => update))).toBe('x')
   })
 })
