@@ -57,14 +57,25 @@ describe('a long log', () => {
   test('is compacted while the relay works, and holds the same afterwards', async () => {
     const data = await temporaryDirectory()
     const relay = await relayOn(data)
-    const load = await startLoad(await frameClient(relay.url), document)
+    const load = await startLoad(await frameClient(relay.url), 'other')
+    const author = await frameClient(relay.url)
+    await author.open(document)
+    const { append } = writer(1)
+    const entries = 520
+    for (let seq = 1; seq <= entries; seq++) {
+      const update = append('x')
+      if (seq === 1) author.send({ type: 'state', channel: 1, seq, last: true, update })
+      else author.send({ type: 'update', channel: 1, seq, update })
+      // One by one: what arrives together is stored together.
+      await author.next('ack', ack => ack.level === 'durable' && ack.seq === seq)
+    }
     await waitUntil(() => relay.stderr().includes('"compacted"'), { timeout: 15_000 })
     load.stop()
     await waitUntil(() => load.durable() === load.sent())
     expect(relay.stderr()).not.toContain('compaction-failed')
     await relay.kill('SIGKILL')
     const { doc } = await (await frameClient((await relayOn(data)).url)).open(document)
-    expect(doc.getText('text').toString()).toBe('x'.repeat(load.sent()))
+    expect(doc.getText('text').toString()).toBe('x'.repeat(entries))
   })
 })
 
