@@ -192,6 +192,7 @@ export {
 } from './replica.ts'
 export { tableOf } from './state/check-state.ts'
 export { type ComposedModules, type ComposedState, composeModules } from './state/composed.ts'
+export type { Draft, DraftTable } from './state/draft.ts'
 export {
   type Hierarchy,
   type HistoryMessage,

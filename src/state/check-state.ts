@@ -5,11 +5,13 @@
 import { z } from 'zod'
 import { StatemeshError } from '../base/error.ts'
 import { parseValue } from '../partition/parse-value.ts'
+import { DraftRecord } from './draft-record.ts'
+import { absent } from './state-tree.ts'
 import { Table } from './table.ts'
 
 type Schema = z.core.$ZodType
 
-/** A part to check, by its name, as it is and as it was. */
+/** A part to check, by its name, as it is (or was recorded by an action) and as it was. */
 type Part = readonly [name: unknown, schema: Schema, next: unknown, before: unknown]
 
 const tableValues = new WeakMap<Schema, Schema>()
@@ -25,18 +27,72 @@ export function tableOf<Value>(values: z.ZodType<Value>): z.ZodType<Table<Value>
   return schema
 }
 
-/** @throws VALUE_INVALID where `next` does not fit; the message names the place */
+/**
+ * @param next a state, or what an action recorded
+ * @throws VALUE_INVALID where `next` does not fit; the message names the place
+ */
 export function checkState(schema: Schema, next: unknown, before: unknown): void {
   check([undefined, schema, next, before], [])
 }
 
 function check([, schema, next, before]: Part, path: readonly unknown[]): void {
+  if (next instanceof DraftRecord) {
+    const divided = !schema._zod.def.checks?.length
+    const recorded = divided ? recordedParts(schema, next) : undefined
+    checkParts(recorded ?? [[undefined, schema, next.plain(), next.source.whole()]], path)
+    return
+  }
   if (Object.is(next, before) && before !== undefined) return
   // A schema with checks of its own (`refine`, `min`) speaks about the whole.
   const divided = before != null && next != null && !schema._zod.def.checks?.length
   const parts = divided ? partsOf(schema, next, before) : undefined
   if (parts === undefined) checkWhole(schema, next, path)
-  else for (const part of parts) check(part, part[0] === undefined ? path : [...path, part[0]])
+  else checkParts(parts, path)
+}
+
+function checkParts(parts: Iterable<Part>, path: readonly unknown[]): void {
+  for (const part of parts) check(part, part[0] === undefined ? path : [...path, part[0]])
+}
+
+/** What an action changed within; undefined where only the whole can be checked. */
+function recordedParts(schema: Schema, record: DraftRecord): Iterable<Part> | undefined {
+  const { def } = (schema as z.core.$ZodTypes)._zod
+  const { kind } = record.source
+  switch (def.type) {
+    case 'object': {
+      if (def.catchall !== undefined || kind !== 'o') return undefined
+      const { shape } = def
+      return changedParts(record, name => shape[name as string])
+    }
+    case 'record':
+      return kind === 'o' ? changedParts(record, () => def.valueType, def.keyType) : undefined
+    case 'map':
+      return kind === 'm' ? changedParts(record, () => def.valueType, def.keyType) : undefined
+    case 'set':
+      return kind === 's' ? changedParts(record, () => def.valueType) : undefined
+    case 'optional':
+    case 'nullable':
+    case 'readonly':
+      return [[undefined, def.innerType, record, undefined]]
+    default:
+      return undefined
+  }
+}
+
+function* changedParts(
+  record: DraftRecord,
+  schemaOf: (name: unknown) => Schema | undefined,
+  keys?: Schema,
+): IterableIterator<Part> {
+  for (const { name, value } of record.changes()) {
+    const schema = schemaOf(name)
+    if (keys !== undefined && !record.source.has(name)) yield [name, keys, name, undefined]
+    if (schema === undefined) continue
+    if (value instanceof DraftRecord) yield [name, schema, value, undefined]
+    else if (value !== absent) yield [name, schema, value, record.source.valueAt(name)]
+    // An entry that is gone breaks no schema; a property may.
+    else if (keys === undefined && record.source.kind === 'o') yield [name, schema, undefined, null]
+  }
 }
 
 function checkWhole(schema: Schema, value: unknown, path: readonly unknown[]): void {

@@ -25,7 +25,7 @@ import {
   type RoomState,
 } from './level-states.ts'
 import { openModule } from './module.ts'
-import type { ModuleDefinition } from './module-definition.ts'
+import type { ActionReducers, ModuleDefinition } from './module-definition.ts'
 import { openReadThrough, type ReadThrough, type RegisterDefinition } from './read-through.ts'
 import type { OpenOptions, StateReplica } from './replica-port.ts'
 import { type ScopeChain, scopesOf } from './scope-chain.ts'
@@ -56,9 +56,7 @@ export interface HistoryMessage {
 
 type Module<State extends object, Actions> = ModuleDefinition<
   State,
-  Actions extends { readonly [name: string]: (state: State, payload: never) => State }
-    ? Actions
-    : never
+  Actions extends ActionReducers<State> ? Actions : never
 >
 
 /** The levels of the ElizaOS document. Extend one as `{ ...standardLevels.room, polls: Polls }`. */

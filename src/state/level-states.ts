@@ -1,4 +1,5 @@
 /** What agents keep at each level of scopes, as modules: the states of the ElizaOS document. */
+import type { Draft } from './draft.ts'
 import { defineModule, type ModuleDefinition } from './module-definition.ts'
 import { type Table, table } from './table.ts'
 
@@ -47,7 +48,7 @@ export interface MessageState {
   readonly annotations: Values
 }
 
-type Sets<State, Payload> = (state: State, payload: Payload) => State
+type Sets<State, Payload> = (state: Draft<State>, payload: Payload) => void
 
 export type GlobalActions = {
   readonly configure: Sets<GlobalState, Values>
@@ -82,24 +83,23 @@ export type GoalActions<State> = {
 }
 
 /** A payload of several names sets those; undefined takes one away. */
-function put<State, Field extends keyof State>(field: Field): Sets<State, Values> {
-  return (state, values) => ({ ...state, [field]: { ...state[field], ...values } })
+function put<State, Field extends keyof Draft<State>>(field: Field): Sets<State, Values> {
+  return (state, values) => {
+    Object.assign(state[field] as object, values)
+  }
 }
 
-function goalActions<State, Field extends keyof State>(
-  field: State[Field] extends readonly Goal[] ? Field : never,
-): GoalActions<State> {
-  const goalsOf = (state: State) => state[field] as unknown as readonly Goal[]
-  const finish = (status: Goal['status']) => (state: State, id: string) => ({
-    ...state,
-    [field]: goalsOf(state).map(goal => (goal.id === id ? { ...goal, status } : goal)),
-  })
+function goalActions<State, Field extends keyof Draft<State>>(field: Field): GoalActions<State> {
+  const goalsOf = (state: Draft<State>) => state[field] as Draft<Goal>[]
+  const finish = (status: Goal['status']) => (state: Draft<State>, id: string) => {
+    const goal = goalsOf(state).find(goal => goal.id === id)
+    if (goal !== undefined) goal.status = status
+  }
   return {
     setGoal: (state, goal) => {
       const goals = goalsOf(state)
-      const known = goals.some(({ id }) => id === goal.id)
-      const next = known ? goals.map(old => (old.id === goal.id ? goal : old)) : [...goals, goal]
-      return { ...state, [field]: next }
+      const known = goals.findIndex(({ id }) => id === goal.id)
+      goals[known < 0 ? goals.length : known] = goal
     },
     completeGoal: finish('done'),
     dropGoal: finish('dropped'),
@@ -111,14 +111,8 @@ export const GlobalModule: ModuleDefinition<GlobalState, GlobalActions> = define
   initial: { systemConfig: {}, sharedResources: table<unknown>() } as GlobalState,
   actions: {
     configure: put<GlobalState, 'systemConfig'>('systemConfig'),
-    share: (state, { name, resource }) => ({
-      ...state,
-      sharedResources: state.sharedResources.with(name, resource),
-    }),
-    withdraw: (state, name) => ({
-      ...state,
-      sharedResources: state.sharedResources.without(name),
-    }),
+    share: (state, { name, resource }) => void state.sharedResources.set(name, resource),
+    withdraw: (state, name) => void state.sharedResources.delete(name),
   } satisfies GlobalActions,
 })
 
@@ -133,12 +127,9 @@ export const AgentModule: ModuleDefinition<AgentState, AgentActions> = defineMod
   actions: {
     ...goalActions<AgentState, 'goals'>('goals'),
     describe: put<AgentState, 'character'>('character'),
-    relate: (state, { to, relationship }) => ({
-      ...state,
-      relationships: state.relationships.with(to, relationship),
-    }),
-    learn: (state, { name, fact }) => ({ ...state, knowledge: state.knowledge.with(name, fact) }),
-    forget: (state, name) => ({ ...state, knowledge: state.knowledge.without(name) }),
+    relate: (state, { to, relationship }) => void state.relationships.set(to, relationship),
+    learn: (state, { name, fact }) => void state.knowledge.set(name, fact),
+    forget: (state, name) => void state.knowledge.delete(name),
   } satisfies AgentActions,
 })
 
@@ -146,12 +137,11 @@ export const RoomModule: ModuleDefinition<RoomState, RoomActions> = defineModule
   name: 'room',
   initial: { participants: new Set<string>(), context: '', metadata: {} } as RoomState,
   actions: {
-    join: (state, who) => ({ ...state, participants: new Set([...state.participants, who]) }),
-    leave: (state, who) => ({
-      ...state,
-      participants: new Set([...state.participants].filter(other => other !== who)),
-    }),
-    setContext: (state, context) => ({ ...state, context }),
+    join: (state, who) => void state.participants.add(who),
+    leave: (state, who) => void state.participants.delete(who),
+    setContext: (state, context) => {
+      state.context = context
+    },
     describe: put<RoomState, 'metadata'>('metadata'),
   } satisfies RoomActions,
 })
@@ -162,8 +152,12 @@ export const ConversationModule: ModuleDefinition<ConversationState, Conversatio
     initial: { currentTopic: null, sentiment: 0, activeGoals: [] } as ConversationState,
     actions: {
       ...goalActions<ConversationState, 'activeGoals'>('activeGoals'),
-      setTopic: (state, currentTopic) => ({ ...state, currentTopic }),
-      feel: (state, sentiment) => ({ ...state, sentiment }),
+      setTopic: (state, topic) => {
+        state.currentTopic = topic
+      },
+      feel: (state, sentiment) => {
+        state.sentiment = sentiment
+      },
     } satisfies ConversationActions,
   })
 
@@ -171,7 +165,9 @@ export const MessageModule: ModuleDefinition<MessageState, MessageActions> = def
   name: 'message',
   initial: { status: 'received', annotations: {} } as MessageState,
   actions: {
-    setStatus: (state, status) => ({ ...state, status }),
+    setStatus: (state, status) => {
+      state.status = status
+    },
     annotate: put<MessageState, 'annotations'>('annotations'),
   } satisfies MessageActions,
 })

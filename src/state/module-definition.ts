@@ -8,13 +8,15 @@ import {
   type PolicyName,
 } from '../model/partition-definition.ts'
 import { checkState } from './check-state.ts'
+import type { Draft } from './draft.ts'
 import { type LayoutOptions, type StateLayout, stateLayout } from './state-layout.ts'
 
 /**
- * What an action makes of a state: another state, of which everything that did not change is the
- * same object. It is pure: no clock, no randomness (put them into the payload), no writes.
+ * What an action does: it changes the draft of the state that it gets, or leaves that alone and
+ * returns another state, of which everything that did not change is the same object. It is pure: no
+ * clock, no randomness (put them into the payload), no writes elsewhere, nothing that waits.
  */
-export type Reducer<State> = (state: State, payload: never) => State
+export type Reducer<State> = (state: Draft<State>, payload: never) => State | void
 
 export interface ActionReducers<State> {
   readonly [action: string]: Reducer<State>

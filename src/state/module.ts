@@ -10,7 +10,9 @@ import { PickedSibling } from '../partition/inbox/inbox.ts'
 import type { RegisterChange, RegisterPartition } from '../partition/register/register-partition.ts'
 import type { Problem } from '../partition/register/register-view.ts'
 import { checkState } from './check-state.ts'
-import type { ActionReducers, ModuleDefinition, PayloadOf } from './module-definition.ts'
+import { type Draft, Drafting } from './draft.ts'
+import { DraftRecord } from './draft-record.ts'
+import type { ActionReducers, ModuleDefinition, PayloadOf, Reducer } from './module-definition.ts'
 import type { OpenOptions, StateReplica } from './replica-port.ts'
 import { diffState, type PartWrites } from './state-diff.ts'
 import { readStateText, stateText } from './state-text.ts'
@@ -57,6 +59,7 @@ export class StateModule<State extends object, Actions extends ActionReducers<St
   readonly #initial: ReadonlyMap<string, Part>
   readonly #malformed = new Map<string, StatemeshError>()
   readonly #listeners = new Emitter<{ change: StateChange<State> }>()
+  /** The state as listeners were told it; where there are none, it is not kept up. */
   #told: State
   #action: string | undefined
   /** Paths that were just written, and that no change has named yet. */
@@ -83,9 +86,9 @@ export class StateModule<State extends object, Actions extends ActionReducers<St
   }
 
   /**
-   * Does an action: at once here, later everywhere.
+   * Does an action: at once here, later everywhere. It costs what it changes; what it changed is
+   * built when `state` is read, or a listener told.
    *
-   * @returns the state after it
    * @throws ACTION_UNKNOWN, ACTION_FAILED when the reducer threw, VALUE_INVALID when the new state
    * breaks the schema or cannot be stored (cycles, instances of classes), KEY_INVALID when a name
    * in it is too long, CLOSED; nothing is changed then
@@ -93,7 +96,7 @@ export class StateModule<State extends object, Actions extends ActionReducers<St
   dispatch<Name extends keyof Actions & string>(
     action: Name,
     ...payload: PayloadOf<Actions[Name]>
-  ): State {
+  ): void {
     const { actions } = this.#definition
     const reducer = Object.hasOwn(actions, action) ? actions[action] : undefined
     if (reducer === undefined) {
@@ -102,8 +105,7 @@ export class StateModule<State extends object, Actions extends ActionReducers<St
         `${this.#definition.name} has no action "${action}"`,
       )
     }
-    const next = this.#reduce(action, state => reducer(state, payload[0] as never))
-    return this.#become(next, action)
+    this.#become(this.#reduce(action, reducer, payload[0]), action)
   }
 
   /** The state as a text, the same on all replicas that hold the same. */
@@ -116,8 +118,8 @@ export class StateModule<State extends object, Actions extends ActionReducers<St
    *
    * @throws as `dispatch` does
    */
-  restore(text: string): State {
-    return this.#become(readStateText(text) as State, 'restore')
+  restore(text: string): void {
+    this.#become(readStateText(text), 'restore')
   }
 
   /**
@@ -126,6 +128,7 @@ export class StateModule<State extends object, Actions extends ActionReducers<St
    * @returns ends it
    */
   subscribe(listener: (change: StateChange<State>) => void): () => void {
+    if (!this.#listeners.has('change')) this.#told = this.state
     return this.#listeners.on('change', listener)
   }
 
@@ -191,38 +194,45 @@ export class StateModule<State extends object, Actions extends ActionReducers<St
     this.#registers.close()
   }
 
-  #reduce(action: string, reducer: (state: State) => unknown): State {
+  /** What the reducer changed in its draft, or the state that it gave. */
+  #reduce(action: string, reducer: Reducer<State>, payload: unknown): unknown {
     if (this.#reducing) {
       throw new StatemeshError('ACTION_FAILED', 'a reducer is pure: it must not dispatch')
     }
     this.#reducing = true
+    const drafting = new Drafting(this.#tree)
     try {
-      return reducer(this.state) as State
+      const given = reducer(drafting.root as Draft<State>, payload as never)
+      const recorded = drafting.recordedOf(drafting.root) as DraftRecord
+      if (given === undefined || given === drafting.root) return recorded
+      if (!recorded.modified()) return drafting.plain(given)
+      throw new Error('it changes its draft, or it returns a state')
     } catch (thrown) {
       const { message } = toStatemeshError(thrown, 'ACTION_FAILED')
       throw new StatemeshError('ACTION_FAILED', `${action}: ${message}`, { cause: thrown })
     } finally {
+      drafting.end()
       this.#reducing = false
     }
   }
 
-  #become(next: State, action: string): State {
+  #become(next: unknown, action: string): void {
     const { schema, layout } = this.#definition
-    const before = this.state
-    if (Object.is(next, before)) return before
-    if (layout.kindOf(next) !== 'o') {
+    const recorded = next instanceof DraftRecord
+    if (!recorded && Object.is(next, this.state)) return
+    if (!recorded && layout.kindOf(next) !== 'o') {
       throw new StatemeshError('VALUE_INVALID', 'a state is a plain object, and no promise of one')
     }
     // First what can be stored: a schema would follow a cycle for ever.
-    const writes = diffState(this.#tree, layout, next)
-    if (schema !== undefined) checkState(schema, next, before)
+    const writes = diffState(this.#tree, layout, next as object)
+    if (writes.size === 0) return
+    if (schema !== undefined) checkState(schema, next, recorded ? undefined : this.state)
     this.#action = action
     try {
       this.#write(writes)
     } finally {
       this.#action = undefined
     }
-    return this.state
   }
 
   #write(writes: PartWrites): void {
@@ -251,10 +261,11 @@ export class StateModule<State extends object, Actions extends ActionReducers<St
       this.#refresh(key)
       this.#untold.delete(key)
     }
+    if (!this.#listeners.has('change')) return
     const previous = this.#told
     const { state } = this
     this.#told = state
-    if (Object.is(state, previous) || !this.#listeners.has('change')) return
+    if (Object.is(state, previous)) return
     const origin = changes[0]?.origin ?? 'local'
     const action = origin === 'local' ? this.#action : undefined
     this.#listeners.emit('change', Object.freeze({ state, previous, origin, action }))

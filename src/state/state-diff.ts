@@ -4,9 +4,10 @@
  */
 import { StatemeshError } from '../base/error.ts'
 import { canonicalText, valueDepthMax } from '../model/value.ts'
+import { DraftRecord } from './draft-record.ts'
 import { listChanges } from './list-changes.ts'
 import { type StateLayout, wholeLayout } from './state-layout.ts'
-import type { StateTree, TreeNode } from './state-tree.ts'
+import { absent, type StateTree, type TreeNode } from './state-tree.ts'
 import type { CollectionKind, Part, Placing } from './stored-part.ts'
 import { keySegment, placeSuffix, segmentOf } from './stored-path.ts'
 import type { Table } from './table.ts'
@@ -21,7 +22,10 @@ interface Place {
   readonly depth: number
 }
 
-/** @throws VALUE_INVALID for what cannot be stored; cycles too */
+/**
+ * @param next a value, or what an action recorded
+ * @throws VALUE_INVALID for what cannot be stored; cycles too
+ */
 export function diffState(tree: StateTree, layout: StateLayout, next: object): PartWrites {
   const diff = new StateDiff(tree)
   diff.update(tree.root, next, { path: '', layout, depth: 0 })
@@ -38,6 +42,11 @@ class StateDiff {
 
   /** Makes what a node stands for `next`. */
   update(node: TreeNode, next: unknown, place: Place): void {
+    if (next instanceof DraftRecord) {
+      if (next.source.node === node) this.#recorded(node, next, place)
+      else this.update(node, next.plain(), place)
+      return
+    }
     const before = this.#tree.valueOf(node)
     if (Object.is(before, next)) return
     if (place.depth > valueDepthMax) {
@@ -105,6 +114,20 @@ class StateDiff {
     if (kind === 'l') this.#list(node, next as readonly unknown[], place)
     else if (kind === 't') this.#table(node, next as Table<unknown>, place)
     else this.#entries(kind, node, next, place)
+  }
+
+  /** What an action changed in an object, a Map or a Set; the rest is not looked at. */
+  #recorded(node: TreeNode, record: DraftRecord, place: Place): void {
+    const { kind } = record.source
+    for (const { name, value } of record.changes()) {
+      const segment = record.source.idOf(name) as string
+      if (value === absent || value === undefined) {
+        this.#removeAt(node, segment, place)
+        continue
+      }
+      const key = kind === 'm' && typeof name !== 'string' ? { key: name } : {}
+      this.#child(node, { name, segment, value, whole: kind === 's', ...key }, place)
+    }
   }
 
   #table(node: TreeNode, next: Table<unknown>, place: Place): void {

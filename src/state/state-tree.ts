@@ -199,7 +199,7 @@ function compareItems(a: TreeNode, b: TreeNode): number {
  * The key of a Map's entry: the one that is in the map already, since objects are told by identity.
  * Undefined for what is left of a collection of another kind.
  */
-function keyOf({ segment, part, builtFrom }: TreeNode): unknown {
+export function keyOf({ segment, part, builtFrom }: TreeNode): unknown {
   return textKey(segment) ?? guard((builtFrom ?? part)?.k)
 }
 
@@ -218,7 +218,7 @@ function newNode(parent: TreeNode | undefined, segment: string): TreeNode {
 }
 
 /** Also for `__proto__`, which an assignment would take for the prototype. */
-function setOwn(object: Record<string, unknown>, name: string, value: unknown): void {
+export function setOwn(object: Record<string, unknown>, name: string, value: unknown): void {
   if (name !== '__proto__') object[name] = value
   else
     Object.defineProperty(object, name, {

@@ -9,24 +9,34 @@ import { testHost } from '../../partition/replica-model.ts'
 import type { Benchmark } from '../figure.ts'
 
 interface User {
-  readonly name: string
-  readonly visits: number
+  name: string
+  visits: number
 }
 interface Visit {
   readonly id: string
   readonly visits: number
 }
-type Record = { readonly [id: string]: User }
-
-const dispatches = 5_000
+type Record = { [id: string]: User }
 
 const InTable = defineModule({
   name: 'table',
   initial: { users: table<User>(), topic: '' },
   actions: {
     visit: (state, { id, visits }: Visit) => {
-      const user = state.users.get(id) ?? { name: id, visits: 0 }
-      return { ...state, users: state.users.with(id, { ...user, visits }) }
+      const user = state.users.get(id)
+      if (user) user.visits = visits
+      else state.users.set(id, { name: id, visits })
+    },
+  },
+})
+const InMap = defineModule({
+  name: 'map',
+  initial: { users: new Map<string, User>(), topic: '' },
+  actions: {
+    visit: (state, { id, visits }: Visit) => {
+      const user = state.users.get(id)
+      if (user) user.visits = visits
+      else state.users.set(id, { name: id, visits })
     },
   },
 })
@@ -35,31 +45,33 @@ const InRecord = defineModule({
   initial: { users: {} as Record, topic: '' },
   actions: {
     visit: (state, { id, visits }: Visit) => {
+      const user = state.users[id]
+      if (user) user.visits = visits
+      else state.users[id] = { name: id, visits }
+    },
+    /** The other form: the reducer copies, and the copy is compared with what was there. */
+    copy: (state, { id, visits }: Visit) => {
       const user = state.users[id] ?? { name: id, visits: 0 }
       return { ...state, users: { ...state.users, [id]: { ...user, visits } } }
     },
-    fill: (state, users: Record) => ({ ...state, users }),
   },
 })
 
 interface Visited {
-  dispatch(action: 'visit', visit: Visit): unknown
+  readonly state: unknown
+  dispatch(action: 'visit' | 'copy', visit: Visit): void
 }
 
-function tableOf(entries: number): Visited {
-  const registers = openPartition(InTable.partition, quietHost()) as unknown as RegisterPartition
-  const module = new StateModule(InTable, registers)
+/** A module with many users in it. */
+function filled(
+  definition: typeof InTable | typeof InMap | typeof InRecord,
+  entries: number,
+): Visited {
+  const registers = openPartition(definition.partition, quietHost()) as unknown as RegisterPartition
+  const module = new StateModule(definition as typeof InRecord, registers)
   for (let entry = 0; entry < entries; entry++) {
     module.dispatch('visit', { id: `user ${entry}`, visits: 0 })
   }
-  return module
-}
-
-function recordOf(entries: number): Visited {
-  const registers = openPartition(InRecord.partition, quietHost()) as unknown as RegisterPartition
-  const module = new StateModule(InRecord, registers)
-  const users = Array.from({ length: entries }, (_, entry) => `user ${entry}`)
-  module.dispatch('fill', Object.fromEntries(users.map(name => [name, { name, visits: 0 }])))
   return module
 }
 
@@ -67,30 +79,48 @@ function quietHost(): ReturnType<typeof testHost> {
   return testHost({ doc: new Y.Doc(), checkPolicies: false })
 }
 
-/** Microseconds for an action that changes one field of one entry, the state read after each. */
+interface Dispatching {
+  readonly times?: number
+  readonly action?: 'visit' | 'copy'
+  /** Whether the state is read after each action. */
+  readonly read?: boolean
+}
+
+/** Microseconds for an action that changes one field of one entry. */
 function dispatchIn(
   figure: string,
+  open: () => Visited,
   entries: number,
-  open: (entries: number) => Visited,
-  times = dispatches,
+  { times = 5_000, action = 'visit', read = true }: Dispatching = {},
 ): Benchmark {
   return {
     figures: { [figure]: 'us' },
     run() {
-      const module = open(entries)
+      const module = open()
+      void module.state
       const start = performance.now()
       for (let index = 0; index < times; index++) {
-        module.dispatch('visit', { id: `user ${(index * 7919) % entries}`, visits: index + 1 })
+        module.dispatch(action, { id: `user ${(index * 7919) % entries}`, visits: index + 1 })
+        if (read) void module.state
       }
       return { [figure]: ((performance.now() - start) * 1000) / times }
     },
   }
 }
 
+const [small, large, huge] = [100, 10_000, 100_000]
+
 export const benchmarks: readonly Benchmark[] = [
-  dispatchIn('dispatch-100', 100, tableOf),
-  dispatchIn('dispatch-10k', 10_000, tableOf),
-  dispatchIn('dispatch-100k', 100_000, tableOf),
-  // A plain object is copied by the reducer itself, so it cannot but grow with the state.
-  dispatchIn('dispatch-10k-record', 10_000, recordOf, 300),
+  dispatchIn('dispatch-100', () => filled(InTable, small), small),
+  dispatchIn('dispatch-10k', () => filled(InTable, large), large),
+  dispatchIn('dispatch-100k', () => filled(InTable, huge), huge),
+  dispatchIn('dispatch-10k-map', () => filled(InMap, large), large, { read: false }),
+  dispatchIn('dispatch-10k-record', () => filled(InRecord, large), large, { read: false }),
+  // A plain collection is copied when it is read after a change.
+  dispatchIn('dispatch-10k-map-read', () => filled(InMap, large), large, { times: 100 }),
+  dispatchIn('dispatch-10k-record-read', () => filled(InRecord, large), large, { times: 100 }),
+  dispatchIn('dispatch-10k-record-copied', () => filled(InRecord, large), large, {
+    times: 100,
+    action: 'copy',
+  }),
 ]
