@@ -1,11 +1,10 @@
 /** Transactions are atomic: keys that are only ever written together stand together everywhere. */
-import type { RegisterPartition } from '../../src/partition/register/register-partition.ts'
-import { writeLabel } from './exact-conflicts.ts'
+import { type SiblingReader, writeLabel } from './exact-conflicts.ts'
 import { Violation } from './violation.ts'
 
 export function checkAtomicity(
   where: string,
-  partition: RegisterPartition,
+  partition: SiblingReader,
   keys: readonly string[],
 ): void {
   const [first, ...others] = keys.map(key =>

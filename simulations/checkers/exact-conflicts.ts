@@ -1,7 +1,11 @@
 /** Conflicts are exact: the siblings of a key are those that causality says, no more and no fewer. */
-import type { RegisterPartition } from '../../src/partition/register/register-partition.ts'
 import type { CausalOracle, KnownClocks } from '../oracle/causal-oracle.ts'
 import { Violation } from './violation.ts'
+
+/** A partition of registers, or what was read of one. */
+export interface SiblingReader {
+  siblings(key: string): readonly { readonly writer: number; readonly timestamp: number }[]
+}
 
 /** How a write is recognised: its writer gives no two writes one stamp. */
 export function writeLabel(sibling: { writer: number; timestamp: number }): string {
@@ -10,7 +14,7 @@ export function writeLabel(sibling: { writer: number; timestamp: number }): stri
 
 export function checkConflicts(
   where: string,
-  partition: RegisterPartition,
+  partition: SiblingReader,
   key: string,
   { oracle, known }: { oracle: CausalOracle; known: KnownClocks },
 ): void {

@@ -2,10 +2,10 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FaultProxy } from '../fleet/fault-proxy.ts'
 import { readHolding } from './holding.ts'
 import { Member } from './member.ts'
 import type { Holding } from './messages.ts'
-import { RelayProxy } from './proxy.ts'
 import { RelayProcess } from './relay-process.ts'
 import type { Shelves } from './shared-index.ts'
 import type { Section } from './text-section.ts'
@@ -133,7 +133,7 @@ export async function prepareFleet(options: FleetOptions): Promise<Fleet> {
     return new Member({
       dist,
       assignment: { name, directory: join(directory, name), share, sectionIds, files, agents },
-      proxy: new RelayProxy(() => relay.port),
+      proxy: new FaultProxy(() => relay.port),
       pauseMilliseconds: workMilliseconds / Math.ceil(sections.length / agents.length),
       onChange: () => {
         fleet.watch.changed()

@@ -2,10 +2,10 @@
 import { fork } from 'node:child_process'
 import { join } from 'node:path'
 import { systemTime } from '../../src/index.ts'
+import type { FaultProxy } from '../fleet/fault-proxy.ts'
 import { Child, describeExit, type Exit } from './child.ts'
 import type { CouncilReport, CouncilTask } from './council.ts'
 import type { Assignment, FromAgent, Holding, ToAgent } from './messages.ts'
-import type { RelayProxy } from './proxy.ts'
 import { items } from './shared-index.ts'
 
 export interface MemberOptions {
@@ -14,7 +14,7 @@ export interface MemberOptions {
   /** All but the address that it is to dial, which is its wire's. */
   assignment: Omit<Assignment, 'relay'>
   /** Its wire to the relay. */
-  proxy: RelayProxy
+  proxy: FaultProxy
   /** How long it has to think over each section. */
   pauseMilliseconds: number
   onChange(): void
@@ -35,7 +35,7 @@ export interface Resumption {
 }
 
 export class Member {
-  readonly proxy: RelayProxy
+  readonly proxy: FaultProxy
   /** The sections that are recorded as done. */
   readonly done: Set<string> = new Set()
   /** The names of all pieces that the relay has acked as durable; see `items`. */

@@ -11,6 +11,13 @@ export interface RelayProcessOptions {
   directory: string
   /** Told when it ends without having been asked to. */
   onLost(error: Error): void
+  /** Told what it logs, line by line. */
+  onLog?(line: string): void
+}
+
+export interface RelayStart {
+  /** Whether its directory comes from a backup. */
+  restored?: boolean
 }
 
 export class RelayProcess {
@@ -43,16 +50,18 @@ export class RelayProcess {
    *
    * @throws an error with its last words when it ends instead
    */
-  async start(): Promise<void> {
-    const { dist, directory, onLost } = this.#options
-    if (this.#cleared) throw new Error('the demo has ended')
+  async start({ restored = false }: RelayStart = {}): Promise<void> {
+    const { dist, directory, onLost, onLog } = this.#options
+    if (this.#cleared) throw new Error('no relay is started any more')
     const main = join(dist, 'server', 'cli', 'main.js')
     const flags = ['relay', '--port', String(this.#port), '--data', directory]
+    if (restored) flags.push('--restored')
     const process = spawn(globalThis.process.execPath, [main, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const child: Child = new Child(process, exit => onLost(lost(exit, child)))
     this.#child = child
+    if (onLog !== undefined) createInterface({ input: process.stderr }).on('line', onLog)
     this.#port = await listeningPort(child)
     this.#isUp = true
   }
@@ -61,6 +70,11 @@ export class RelayProcess {
   async end(signal: NodeJS.Signals): Promise<Exit | undefined> {
     this.#isUp = false
     return this.#child?.end(signal)
+  }
+
+  /** Sends it a signal that does not end it, such as SIGSTOP. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.process.kill(signal)
   }
 
   /** Makes sure that no process of it is left, and that none is started any more. */

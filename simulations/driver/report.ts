@@ -5,7 +5,15 @@ import { addFigures, allProfiles, emptyFigures, type Figures } from './figures.t
 import { readFigures } from './figures-file.ts'
 import type { DriverOptions } from './options.ts'
 import { convergencePlot, type Line } from './plot.ts'
-import { faultRows, fleetRows, inOrder, markRows, profileRows, type Row } from './summary.ts'
+import {
+  faultRows,
+  fleetFaultRows,
+  fleetRows,
+  inOrder,
+  markRows,
+  profileRows,
+  type Row,
+} from './summary.ts'
 
 const fleetLine = 'real processes'
 
@@ -75,14 +83,10 @@ function plantedText({ planted }: Figures): string {
 
 function fleetText(figures: Figures): string {
   if (figures.fleets.length === 0) return 'None ran: `npm run simulate -- --fleet` does.'
-  const faults = new Map<string, number>()
-  for (const [name, times] of figures.fleets.flatMap(fleet => Object.entries(fleet.faults))) {
-    faults.set(name, (faults.get(name) ?? 0) + times)
-  }
   return [
     'Replicas and a relay on LevelDB and sockets; times are real, and no seed repeats them.',
     table(fleetRows(figures)),
-    table([['fault', 'times'], ...[...faults].sort()]),
+    table([['fault', 'times'], ...fleetFaultRows(figures)]),
   ].join('\n\n')
 }
 

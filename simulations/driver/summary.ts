@@ -1,6 +1,6 @@
 /** The figures as tables: what the driver prints at the end, and the report holds. */
 import { profileNames } from '../run/profile.ts'
-import { allProfiles, type Figures, type ProfileFigures, quantile } from './figures.ts'
+import { addCount, allProfiles, type Figures, type ProfileFigures, quantile } from './figures.ts'
 
 export type Row = readonly (string | number)[]
 
@@ -56,6 +56,15 @@ export function fleetRows({ fleets }: Figures): Row[] {
       return [...row, acked - survived, struck, at(0.5), at(0.99), failures.length]
     }),
   ]
+}
+
+/** How often each fault struck real processes. */
+export function fleetFaultRows({ fleets }: Figures): Row[] {
+  const counts: Record<string, number> = {}
+  for (const [name, times] of fleets.flatMap(({ faults }) => Object.entries(faults))) {
+    addCount(counts, name, times)
+  }
+  return Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
 /** As the simulator lists them. */
