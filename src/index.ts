@@ -265,6 +265,13 @@ export { openLevelStorage } from './storage/level-storage.ts'
 export { createMemoryStorage } from './storage/memory-storage.ts'
 export type { DamagedRecord, Storage, StoredDocument, StoredUpdate } from './storage/storage.ts'
 export type { TokenOption } from './sync/token-source.ts'
+export type { AcceptOptions, Acceptor, Listening } from './transport/acceptor.ts'
 export { createMemoryNetwork, type MemoryNetwork } from './transport/memory-transport.ts'
+export {
+  createPortNetwork,
+  type MessagePortLike,
+  type PortNetwork,
+  type ProcessLike,
+} from './transport/port-network.ts'
 export type { DialOptions, Link, LinkHandlers, Transport } from './transport/transport.ts'
 export { websocketTransport } from './transport/websocket-transport.ts'

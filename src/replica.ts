@@ -13,6 +13,8 @@ import { DocumentSet } from './document/document-set.ts'
 import { Journal } from './document/journal.ts'
 import type { ReplicaDocument } from './document/replica-document.ts'
 import type { IntegrityMonitor } from './history/integrity/integrity-monitor.ts'
+import { Mesh, type PeerStatus } from './mesh/mesh.ts'
+import { Replication } from './mesh/replication.ts'
 import { type DocumentName, documentName } from './model/document-name.ts'
 import { type ActorId, parseActorId } from './model/id.ts'
 import type { Scope } from './model/scope.ts'
@@ -33,12 +35,16 @@ import { withCompaction } from './storage/compaction.ts'
 import { type Incarnation, openIncarnation } from './storage/incarnation.ts'
 import { openLevelStorage } from './storage/level-storage.ts'
 import type { Storage } from './storage/storage.ts'
+import { openStoreId } from './storage/store-id.ts'
+import { Copies } from './sync/copies.ts'
 import type { DiallerState } from './sync/dialler.ts'
 import { type Outbox, openOutbox } from './sync/outbox.ts'
 import { RelaySync, type RelaySyncEvents } from './sync/relay-sync.ts'
 import { type TokenOption, TokenSource } from './sync/token-source.ts'
 import { type Deadline, within } from './sync/waiters.ts'
+import type { Acceptor } from './transport/acceptor.ts'
 import type { Transport } from './transport/transport.ts'
+import { type WebSocketAcceptorOptions, websocketAcceptor } from './transport/websocket-acceptor.ts'
 import { websocketTransport } from './transport/websocket-transport.ts'
 
 export interface ReplicaOptions {
@@ -48,6 +54,13 @@ export interface ReplicaOptions {
   storage: string | Storage
   /** The relay's address, such as `ws://127.0.0.1:4100`; without it the replica stays on its own. */
   relay?: string
+  /**
+   * Where other replicas may dial this one: a port, or what accepts links in memory or over a message
+   * port. Not in browsers.
+   */
+  listen?: PeerPort | Acceptor | readonly (PeerPort | Acceptor)[]
+  /** Other replicas to link with, by their addresses. */
+  peers?: readonly (string | PeerOption)[]
   /**
    * A token for a relay that asks for one, or a function that gives one: it is called at every dial,
    * and when the relay says that the token is about to end.
@@ -71,12 +84,26 @@ export interface ReplicaOptions {
   random?: RandomSource
 }
 
-/** `local`: on this replica's disk. The others: at the relay. */
-export type FlushLevel = 'local' | 'received' | 'durable'
+/** Where a replica listens for others. */
+export type PeerPort = Omit<WebSocketAcceptorOptions, 'subprotocol'>
+
+/** A peer that is reached another way than others. */
+export interface PeerOption {
+  address: string
+  transport: Transport
+}
+
+/**
+ * `local`: on this replica's disk. `received` and `durable`: at the relay. `replicated`: on the disks
+ * of `n` nodes, this one, the relay and peers.
+ */
+export type FlushLevel = 'local' | 'received' | 'durable' | 'replicated'
 
 export interface FlushOptions extends Deadline {
   /** Default `durable`. */
   level?: FlushLevel
+  /** Of the level `replicated`: on how many nodes, this one included. Default 2. */
+  n?: number
 }
 
 export interface ReplicaStatus {
@@ -84,10 +111,12 @@ export interface ReplicaStatus {
   link: 'none' | 'online' | 'connecting' | 'waiting' | 'refused' | 'disconnected'
   /** Why the link is not up, where that is known. */
   error?: StatemeshError
-  /** Documents with local changes that the relay is not known to have on disk. */
+  /** Documents with changes that the relay, or without one any peer, is not known to have on disk. */
   unsynced: number
   /** Documents in memory. */
   loaded: number
+  /** The peers that are linked or looked for. */
+  peers: readonly PeerStatus[]
 }
 
 export type ReplicaEvents = {
@@ -110,6 +139,10 @@ interface Parts {
   outbox: Outbox
   clock: HybridClock
   sync: RelaySync | undefined
+  mesh: Mesh
+  /** Whether it meets peers. */
+  isMeshed: boolean
+  replication: Replication
   time: TimeSource
   checkPolicies: boolean
   events: Emitter<ReplicaEvents>
@@ -152,11 +185,16 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     documents = new DocumentSet({ storage, journal, incarnation, time, idleMilliseconds })
     documents.events.on('warning', warn)
     meter = new ReplicaMeter(documents, time)
-    documents.events.on('changing', ({ name }) => outbox.add(name))
+    documents.events.on('changing', ({ document: { name }, source }) => {
+      // What came from a peer the relay may lack, while its writer cannot reach it.
+      const isOwed = source === undefined || (relay !== undefined && !source.isRelay)
+      if (isOwed) outbox.add(name)
+    })
     const clock = new HybridClock({
       time,
       ...(driftMillisecondsMax !== undefined && { driftMillisecondsMax }),
     })
+    const node = randomId(random)
     const sync =
       relay === undefined
         ? undefined
@@ -166,7 +204,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
             time,
             random,
             incarnation,
-            node: randomId(random),
+            node,
             documents,
             outbox,
             token: options.token === undefined ? undefined : new TokenSource(options.token),
@@ -182,6 +220,26 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     vitals.monitor.onAlert(alert => events.emit('alert', alert))
     events.on('warning', error => vitals.monitor.errors.add(error))
     events.on('rejected', ({ error }) => vitals.monitor.errors.add(error))
+    const copies = new Copies()
+    const mesh = new Mesh({
+      time,
+      random,
+      incarnation,
+      documents,
+      copies,
+      node,
+      store: isMeshed(options) ? await openStoreId(storage, random) : '',
+      idleMilliseconds,
+      stored: isMeshed(options) ? await storage.documents() : [],
+      outbox: isMeshed(options) && relay === undefined ? outbox : undefined,
+    })
+    const replication = new Replication({
+      time,
+      documents,
+      copies,
+      outbox,
+      relayHas: (name, version) => sync?.has(name, version) ?? false,
+    })
     const parts: Parts = {
       actor,
       storage,
@@ -191,16 +249,43 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       outbox,
       clock,
       sync,
+      mesh,
+      isMeshed: isMeshed(options),
+      replication,
       time,
       checkPolicies: options.checkPolicies ?? false,
       events,
       meter,
       vitals,
     }
+    await joinMesh(mesh, options)
     return new Replica(parts)
   } catch (error) {
     await storage.close()
     throw error
+  }
+}
+
+/** Whether a replica meets others directly. */
+function isMeshed({ listen, peers }: ReplicaOptions): boolean {
+  return listen !== undefined || peers !== undefined
+}
+
+async function joinMesh(
+  mesh: Mesh,
+  { listen = [], peers = [], transport }: ReplicaOptions,
+): Promise<void> {
+  try {
+    for (const place of [listen].flat()) {
+      await mesh.listen('listen' in place ? place : websocketAcceptor({ ...place, subprotocol }))
+    }
+  } catch (thrown) {
+    await mesh.close()
+    throw thrown
+  }
+  for (const peer of peers) {
+    const { address, transport: own } = typeof peer === 'string' ? { address: peer } : peer
+    mesh.dial(address, own ?? transport ?? websocketTransport({ subprotocol }))
   }
 }
 
@@ -212,10 +297,13 @@ export class Replica {
   /** Not for users: `openReplica` makes replicas. */
   constructor(parts: Parts) {
     this.#parts = parts
-    const { sync, events } = parts
-    sync?.events.on('state', () => events.emit('status', this.status))
-    sync?.events.on('rejected', rejection => events.emit('rejected', rejection))
-    sync?.events.on('warning', error => events.emit('warning', error))
+    const { sync, mesh, replication, events } = parts
+    for (const others of [sync?.events, mesh.events]) {
+      others?.on('state', () => events.emit('status', this.status))
+      others?.on('rejected', rejection => events.emit('rejected', rejection))
+      others?.on('warning', error => events.emit('warning', error))
+      others?.on('acked', () => replication.acked())
+    }
     sync?.connect()
   }
 
@@ -276,8 +364,9 @@ export class Replica {
 
   /** What the link does, and how much the relay is not known to have. */
   get status(): ReplicaStatus {
-    const { sync, outbox, documents } = this.#parts
-    const counts = { unsynced: outbox.names.size, loaded: documents.loaded.length }
+    const { sync, mesh, outbox, documents } = this.#parts
+    const { peers } = mesh
+    const counts = { unsynced: outbox.names.size, loaded: documents.loaded.length, peers }
     if (sync === undefined) return { link: 'none', ...counts }
     const { state } = sync
     const link = linkWords[state.kind]
@@ -306,6 +395,11 @@ export class Replica {
     return this.#parts.meter.report()
   }
 
+  /** Where other replicas can dial this one. */
+  get addresses(): readonly string[] {
+    return this.#parts.mesh.addresses
+  }
+
   /** Calls `listener` at every `event` until the returned function is called. */
   on<Name extends keyof ReplicaEvents>(
     event: Name,
@@ -319,40 +413,48 @@ export class Replica {
 
   /**
    * Resolves when everything that was written here so far is as safe as asked: on this replica's
-   * disk (`local`), taken by the relay (`received`), or on the relay's disk (`durable`, the
-   * default). Levels at the relay include `local`.
+   * disk (`local`), taken by the relay (`received`), on the relay's disk (`durable`, the default), or
+   * on the disks of `n` nodes (`replicated`). All levels include `local`.
    *
-   * @throws RELAY_NOT_CONFIGURED, FLUSH_TIMEOUT, STORAGE_UNAVAILABLE, LINK_FAILED when the relay
+   * @throws RELAY_NOT_CONFIGURED, OPTION_INVALID for an `n` that is no count, FLUSH_TIMEOUT, STORAGE_UNAVAILABLE, LINK_FAILED when the relay
    * refuses the link, CLOSED, and the code of a refusal when the relay refuses a document for good.
    * Nothing is lost then, and a later call may succeed.
    */
   async flush(options: FlushOptions = {}): Promise<void> {
-    const { level = 'durable', ...deadline } = options
-    return this.#parts.meter.timed(`flush.${level}`, this.#flush(level, deadline))
+    const { level = 'durable', n, ...deadline } = options
+    const flushed =
+      level === 'replicated' ? this.#replicate(n ?? 2, deadline) : this.#flush(level, deadline)
+    return this.#parts.meter.timed(`flush.${level}`, flushed)
   }
 
   /**
-   * Resolves when the open partitions hold all that the relay had.
+   * Resolves when the open partitions hold all that the relay had; without a relay, all that the
+   * peers had that are linked by then, at least one.
    *
    * @throws as `flush` does
    */
   async synced(deadline: Deadline = {}): Promise<void> {
-    const { sync, meter } = this.#parts
+    const { sync, mesh, isMeshed, meter } = this.#parts
     this.#assertOpen()
-    if (sync === undefined) {
-      throw new StatemeshError('RELAY_NOT_CONFIGURED', 'no relay was given')
+    if (sync === undefined && !isMeshed) {
+      throw new StatemeshError('RELAY_NOT_CONFIGURED', 'neither a relay nor peers were given')
     }
-    return meter.timed('synced', sync.synced(deadline))
+    return meter.timed('synced', (sync ?? mesh).synced(deadline))
   }
 
-  /** Ends the link to the relay until `connect`; everything goes on working offline. */
+  /** Ends all links until `connect`; everything goes on working offline. */
   disconnect(): void {
-    this.#parts.sync?.disconnect()
+    const { sync, mesh } = this.#parts
+    sync?.disconnect()
+    mesh.disconnect()
   }
 
-  /** Dials the relay again after `disconnect`, or at once while waiting for the next attempt. */
+  /** Dials again after `disconnect`, or at once while waiting for the next attempt. */
   connect(): void {
-    if (!this.#closing) this.#parts.sync?.connect()
+    if (this.#closing) return
+    const { sync, mesh } = this.#parts
+    sync?.connect()
+    mesh.connect()
   }
 
   /**
@@ -381,7 +483,24 @@ export class Replica {
     }
   }
 
-  async #flush(level: FlushLevel, deadline: Deadline, document?: DocumentName): Promise<void> {
+  async #replicate(nodes: number, deadline: Deadline): Promise<void> {
+    const { journal, replication, sync, isMeshed, time } = this.#parts
+    this.#assertOpen()
+    if (!Number.isInteger(nodes) || nodes < 1) {
+      throw new StatemeshError('OPTION_INVALID', 'n is a number of nodes, from 1')
+    }
+    if (nodes > 1 && sync === undefined && !isMeshed) {
+      throw new StatemeshError('RELAY_NOT_CONFIGURED', 'neither a relay nor peers were given')
+    }
+    const local = within(time, deadline, journal.whenDurable())
+    await Promise.all([local, replication.flush(nodes, deadline)])
+  }
+
+  async #flush(
+    level: Exclude<FlushLevel, 'replicated'>,
+    deadline: Deadline,
+    document?: DocumentName,
+  ): Promise<void> {
     const { journal, sync, time } = this.#parts
     this.#assertOpen()
     if (level !== 'local' && sync === undefined) {
@@ -400,11 +519,14 @@ export class Replica {
   }
 
   async #close(): Promise<void> {
-    const { sync, journal, documents, incarnation, storage, vitals } = this.#parts
+    const { sync, mesh, replication, vitals } = this.#parts
+    const { journal, documents, incarnation, storage } = this.#parts
     vitals.monitor.close()
     for (const handle of this.#handles) handle.close()
     sync?.close()
+    replication.close()
     try {
+      await mesh.close()
       await journal.whenDurable()
       await incarnation.end()
     } finally {

@@ -126,9 +126,9 @@ export const plantedBugs: readonly PlantedBug[] = [
         ReplicaDocument.prototype,
         'apply',
         apply =>
-          function (update) {
+          function (update, source) {
             const dropped = readUpdateStructure(update).structs.size === 0
-            return dropped ? 'known' : apply.call(this, update)
+            return dropped ? 'known' : apply.call(this, update, source)
           },
       ),
   },
@@ -141,8 +141,8 @@ export const plantedBugs: readonly PlantedBug[] = [
         ReplicaDocument.prototype,
         'apply',
         apply =>
-          function (update) {
-            return dropped() ? 'new' : apply.call(this, update)
+          function (update, source) {
+            return dropped() ? 'new' : apply.call(this, update, source)
           },
       )
     },

@@ -11,14 +11,18 @@ import type { DocumentName } from '../model/document-name.ts'
 import type { Incarnation } from '../storage/incarnation.ts'
 import type { DamagedRecord, Storage } from '../storage/storage.ts'
 import type { Journal } from './journal.ts'
-import { ReplicaDocument, type ReplicaDocumentOptions } from './replica-document.ts'
+import {
+  ReplicaDocument,
+  type ReplicaDocumentOptions,
+  type UpdateSource,
+} from './replica-document.ts'
 
 export type DocumentSetEvents = {
   loaded: ReplicaDocument
   /** The document is no longer in memory; nothing may use it. */
   unloaded: ReplicaDocument
-  /** A document is about to change locally. */
-  changing: ReplicaDocument
+  /** A document is about to change, here or by what came from a source. */
+  changing: { document: ReplicaDocument; source: UpdateSource | undefined }
   /** Stored records were found damaged; a warning for each follows. */
   damaged: readonly DamagedRecord[]
   warning: StatemeshError
@@ -59,6 +63,11 @@ export class DocumentSet {
   /** The documents that are loaded. */
   get loaded(): ReplicaDocument[] {
     return [...this.#slots.values()].flatMap(({ document }) => document ?? [])
+  }
+
+  /** A document that is loaded; undefined for one that is not. */
+  get(name: DocumentName): ReplicaDocument | undefined {
+    return this.#slots.get(name)?.document
   }
 
   /**
@@ -165,7 +174,7 @@ export class DocumentSet {
       journal,
       onClientIDTaken: () => this.renewClientID(),
       onProblem: problem => this.events.emit('warning', problem),
-      onLocalChange: document => this.events.emit('changing', document),
+      onChange: (document, source) => this.events.emit('changing', { document, source }),
     }
     try {
       return new ReplicaDocument(

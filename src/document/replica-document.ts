@@ -15,12 +15,33 @@ import { readUpdateStructure, type UpdateStructure } from '../model/update-struc
 import type { Storage } from '../storage/storage.ts'
 import type { Journal, JournalPosition } from './journal.ts'
 
-/** Why an update was applied: it came from another replica, and goes back to nobody. */
-const foreign: unique symbol = Symbol('foreign')
+/** Where an update came from that was not made here: what it is passed on to is up to the others. */
+export interface UpdateSource {
+  /** Whether it is the relay, which has every update that comes from it on its disk. */
+  readonly isRelay: boolean
+}
+
+/** The origin of the transactions that apply updates of others. */
+class Foreign {
+  readonly source: UpdateSource | undefined
+
+  constructor(source: UpdateSource | undefined) {
+    this.source = source
+  }
+}
+
+const stored = new Foreign(undefined)
+
+export interface DocumentChange {
+  /** A Yjs V1 update. */
+  readonly update: Uint8Array
+  /** Where it came from; undefined if it was made here. */
+  readonly source: UpdateSource | undefined
+}
 
 export type DocumentEvents = {
-  /** A change that was made on this replica, as a Yjs V1 update. */
-  local: Uint8Array
+  /** A change, already part of the document and of its version. */
+  change: DocumentChange
 }
 
 export interface ReplicaDocumentOptions {
@@ -32,8 +53,8 @@ export interface ReplicaDocumentOptions {
   onClientIDTaken(): void
   /** Told of what failed without failing a call. */
   onProblem(problem: StatemeshError): void
-  /** Called before a local change is journalled. */
-  onLocalChange(document: ReplicaDocument): void
+  /** Called before a change is journalled. */
+  onChange(document: ReplicaDocument, source: UpdateSource | undefined): void
 }
 
 export class ReplicaDocument {
@@ -53,8 +74,8 @@ export class ReplicaDocument {
     this.doc = new Y.Doc({ guid: options.name })
     // One transaction, so that the cost of ending one is paid once.
     this.doc.transact(() => {
-      for (const update of updates) Y.applyUpdate(this.doc, update, foreign)
-    }, foreign)
+      for (const update of updates) Y.applyUpdate(this.doc, update, stored)
+    }, stored)
     // Only now: Yjs takes a clientID away from a document that loads updates of it.
     this.doc.clientID = options.clientID
     this.doc.on('update', this.#record)
@@ -100,15 +121,26 @@ export class ReplicaDocument {
    * @returns `gap` when it builds on something that is missing here; nothing was applied
    * @throws UPDATE_INVALID; nothing was applied
    */
-  apply(update: Uint8Array): UpdateVerdict {
+  apply(update: Uint8Array, source: UpdateSource): UpdateVerdict {
     const structure = readUpdateStructure(update)
     const { doc } = this
     const verdict = checkUpdate(structure, { get: client => Y.getState(doc.store, client) })
     if (verdict === 'new') {
       if (this.#continues(structure, doc.clientID)) this.#options.onClientIDTaken()
-      this.#integrate(update, structure)
+      this.#integrate(update, structure, new Foreign(source))
     }
     return verdict
+  }
+
+  /**
+   * Whether an update holds what is not here, which all deletions count as where they count.
+   *
+   * @throws UPDATE_INVALID
+   */
+  brings(update: Uint8Array, { deletions }: { deletions: boolean }): boolean {
+    const structure = readUpdateStructure(update)
+    if (deletions && structure.deletes.size > 0) return true
+    return [...structure.structs.keys()].some(client => this.#continues(structure, client))
   }
 
   /**
@@ -132,19 +164,18 @@ export class ReplicaDocument {
 
   // Runs inside Yjs, which a throwing listener would wedge: nothing here may throw.
   readonly #record = (update: Uint8Array, origin: unknown): void => {
-    const { storage, journal, onLocalChange } = this.#options
-    const local = origin !== foreign
+    const { storage, journal, onChange } = this.#options
+    const source = origin instanceof Foreign ? origin.source : undefined
+    onChange(this, source)
     this.#logBytes += update.length
-    if (local) onLocalChange(this)
     this.#position = journal.push(() => storage.append(this.name, update))
-    if (!local) return
     this.#version += 1
-    this.events.emit('local', update)
+    this.events.emit('change', { update, source })
   }
 
-  #integrate(update: Uint8Array, structure: UpdateStructure): void {
+  #integrate(update: Uint8Array, structure: UpdateStructure, origin: Foreign): void {
     try {
-      Y.applyUpdate(this.doc, update, foreign)
+      Y.applyUpdate(this.doc, update, origin)
     } catch (cause) {
       for (const client of structure.structs.keys()) {
         if (!this.#continues(structure, client)) continue

@@ -56,6 +56,15 @@ export type Frame =
   | { type: 'pong'; nonce: number }
   /** A fresh token of whoever dialled; empty: the other end asks for one. */
   | { type: 'token'; token: string }
+  | {
+      type: 'peer'
+      /** The id of the sender's store, for as long as that exists. */
+      store: string
+      /** Where the sender can be dialled; empty: nowhere. */
+      address: string
+      /** Says who the sender is; empty: it has none. */
+      token: string
+    }
 
 type FrameType = Frame['type']
 type FrameOf<Type extends FrameType> = Extract<Frame, { type: Type }>
@@ -208,6 +217,20 @@ const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
     tag: 11,
     write: (encoder, { token }) => encoding.writeVarString(encoder, token),
     read: reader => ({ type: 'token', token: reader.string() }),
+  },
+  peer: {
+    tag: 12,
+    write(encoder, { store, address, token }) {
+      encoding.writeVarString(encoder, store)
+      encoding.writeVarString(encoder, address)
+      encoding.writeVarString(encoder, token)
+    },
+    read: reader => ({
+      type: 'peer',
+      store: reader.string(),
+      address: reader.string(),
+      token: reader.string(),
+    }),
   },
 }
 

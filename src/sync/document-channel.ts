@@ -4,14 +4,16 @@
  *
  * C1. Nothing but `open` is sent before the peer's `open`: without its state vector we do not know
  *     what it lacks. The `state` that answers covers every change made until then.
- * C2. After a `state` every local change is one update, so seq and the document's version differ
- *     by a constant, and an ack of one is an ack of the other.
- * C3. What does not fit the peer's window waits here, in order.
+ * C2. After a `state` every change is one update, but for those that came on this channel. So an
+ *     ack covers all versions of the document before the one that the next frame brings.
+ * C3. What does not fit the peer's window waits here, in order, up to a limit; beyond it the peer
+ *     is owed a `state` instead.
+ * C4. To a peer that is told so, everything that was taken in is acked once it is durable here.
  */
-import { assert } from '../base/assert.ts'
+import { present } from '../base/assert.ts'
 import { isErrorCode, StatemeshError, toStatemeshError } from '../base/error.ts'
 import { Queue } from '../base/queue.ts'
-import type { ReplicaDocument } from '../document/replica-document.ts'
+import type { ReplicaDocument, UpdateSource } from '../document/replica-document.ts'
 import type { AckLevel, Frame } from '../protocol/frame.ts'
 import { InboundStream } from './inbound-stream.ts'
 
@@ -26,6 +28,22 @@ export interface ChannelLink {
   hasCredit(channel: DocumentChannel): boolean
   spendCredit(bytes: number): void
   returnCredit(bytes: number): void
+  /** What the peer has under way to us, not durable yet, changed by this many bytes. */
+  receiving(bytes: number): void
+  /** What the peer sent was refused. */
+  offended(error: StatemeshError): void
+}
+
+export interface ChannelOptions {
+  document: ReplicaDocument
+  number: number
+  link: ChannelLink
+  /**
+   * A relay stores what it has before it says so, and is told nothing of what is durable here. A
+   * peer may say what it has only in memory, and both ends ack.
+   */
+  isRelay: boolean
+  handlers: ChannelHandlers
 }
 
 export interface ChannelHandlers {
@@ -49,43 +67,62 @@ interface OwedState {
   readonly durable: boolean
 }
 
+/** An update, and the version of the document that it makes. */
+interface Versioned {
+  readonly update: Uint8Array
+  readonly version: number
+}
+
 /** An encoded update without structs and deletions. */
 const emptyUpdateBytes = 2
 
-export class DocumentChannel {
+/** Beyond this a `state` is less to keep than what waits; a window of a peer is as large. */
+const waitingBytesMax = 8 * 2 ** 20
+
+export class DocumentChannel implements UpdateSource {
   readonly document: ReplicaDocument
   readonly number: number
+  readonly isRelay: boolean
+  /** Whether what the peer sends is taken in; a reader's is refused. */
+  mayWrite = true
   readonly #link: ChannelLink
   readonly #handlers: ChannelHandlers
   readonly #inbound = new InboundStream()
-  readonly #waiting = new Queue<Uint8Array>()
-  // The sizes of what was sent and not acked durable, and the seq of the first of them.
-  readonly #inFlight = new Queue<number>()
+  // What was taken in, what was acked of it, and whether the next ack is under way (C4).
+  #receivedSeq = 0
+  #receivedBytes = 0
+  #ackedSeq = 0
+  #acking = false
+  readonly #waiting = new Queue<Versioned>()
+  #waitingBytes = 0
+  // What was sent and not acked durable, and the seq of the first of it.
+  readonly #inFlight = new Queue<{ readonly bytes: number; readonly version: number }>()
   #inFlightFrom = 1
   #seq = 0
+  #peerVector: Uint8Array = new Uint8Array(1)
   // While the peer is owed a `state` (C1).
   #owed: OwedState | undefined
-  // The seq and version of the last `state` (C2).
-  #state: { seq: number; version: number } | undefined
+  // The seq of the last `state` (C2), and the version up to which all was sent.
+  #state: { seq: number } | undefined
+  #sentVersion = -1
   #peerNumber: number | undefined
   #ended = false
   #readOnly = false
   readonly #stopListening: () => void
 
-  constructor(
-    document: ReplicaDocument,
-    number: number,
-    link: ChannelLink,
-    handlers: ChannelHandlers,
-  ) {
+  constructor({ document, number, link, isRelay, handlers }: ChannelOptions) {
     this.document = document
     this.number = number
+    this.isRelay = isRelay
     this.#link = link
     this.#handlers = handlers
-    this.#stopListening = document.events.on('local', update => {
+    this.#stopListening = document.events.on('change', ({ update, source }) => {
       if (this.#state === undefined || this.#owed !== undefined) return // C1
-      this.#waiting.push(update)
+      if (source === this) return this.#tellCovered()
+      this.#waiting.push({ update, version: document.version })
+      this.#waitingBytes += update.length
       this.pump()
+      if (this.#waitingBytes > waitingBytesMax) this.#dropWaiting()
     })
   }
 
@@ -109,7 +146,7 @@ export class DocumentChannel {
     this.#peerNumber = frame.channel
     this.#inbound.restart()
     this.#handlers.generation(frame.generation)
-    this.#oweState({ stateVector: frame.stateVector, durable: true })
+    this.#oweState({ stateVector: frame.stateVector, durable: this.isRelay })
   }
 
   resync(frame: FrameOf<'resync'>): void {
@@ -124,17 +161,17 @@ export class DocumentChannel {
     if (arrival === 'ignore') return
     if (arrival === 'gap') return this.#askForState()
     if (frame.type !== 'skip') this.#apply(frame)
+    else this.#take(frame.seq, 0)
     // A state that was refused has brought nothing.
     if (frame.type === 'state' && !this.#ended && this.#inbound.synced) this.#handlers.synced()
   }
 
   acked(frame: FrameOf<'ack'>): void {
     if (frame.seq > this.#seq) throw new StatemeshError('FRAME_INVALID', 'an ack of the future')
+    if (frame.seq < this.#inFlightFrom) return // it was acked before
+    const covered = this.#coveredBy(frame.seq)
     if (frame.level === 'durable') this.#settle(frame.seq)
-    const state = this.#state
-    // An ack of what preceded the last `state` says nothing of the present numbering (C2).
-    if (state === undefined || frame.seq < state.seq) return
-    this.#handlers.acked(frame.level, state.version + frame.seq - state.seq)
+    if (covered !== undefined) this.#handlers.acked(frame.level, covered)
   }
 
   nacked(frame: FrameOf<'nack'>): void {
@@ -159,9 +196,11 @@ export class DocumentChannel {
     if (this.#owed !== undefined && this.#link.hasCredit(this)) this.#sendState(this.#owed)
     if (this.#owed !== undefined) return
     while (this.#waiting.length > 0 && this.#link.hasCredit(this)) {
-      const update = this.#waiting.shift() as Uint8Array
+      const { update, version } = this.#waiting.shift() as Versioned
+      this.#waitingBytes -= update.length
       if (this.#isTooLarge(update)) return
-      this.#link.send({ type: 'update', channel: this.number, seq: this.#nextSeq(update), update })
+      const seq = this.#nextSeq(update, version)
+      this.#link.send({ type: 'update', channel: this.number, seq, update })
     }
   }
 
@@ -177,22 +216,53 @@ export class DocumentChannel {
     this.#ended = true
     this.#stopListening()
     this.#settle(this.#seq)
+    this.#release(this.#receivedBytes)
   }
 
   #stopWriting(error: StatemeshError): void {
     this.#readOnly = true
     this.#stopListening()
     this.#owed = undefined
-    while (this.#waiting.shift() !== undefined); // it stays in the document, and is sent never
+    this.#emptyWaiting() // it stays in the document, and is sent never
     this.#settle(this.#seq)
     this.#handlers.writesRefused(error)
   }
 
   #oweState(owed: OwedState): void {
     if (this.#readOnly) return
-    while (this.#waiting.shift() !== undefined); // the state covers what waited
+    this.#emptyWaiting() // the state covers what waited
+    this.#peerVector = owed.stateVector
     this.#owed = owed
     this.pump()
+  }
+
+  // C3
+  #dropWaiting(): void {
+    this.#emptyWaiting()
+    this.#owed = { stateVector: this.#peerVector, durable: false }
+  }
+
+  #emptyWaiting(): void {
+    while (this.#waiting.shift() !== undefined);
+    this.#waitingBytes = 0
+  }
+
+  /** The version up to which everything is covered once all up to `seq` is (C2). */
+  #coveredBy(seq: number): number | undefined {
+    const state = this.#state
+    // What preceded the last `state` says nothing of what that covers.
+    if (state === undefined || seq < state.seq) return undefined
+    const index = seq + 1 - this.#inFlightFrom
+    if (index < this.#inFlight.length) return this.#inFlight.at(index).version - 1
+    if (this.#owed !== undefined) return this.#sentVersion
+    if (this.#waiting.length > 0) return this.#waiting.at(0).version - 1
+    return this.document.version
+  }
+
+  /** What came on this channel raises the version, and is no news to the peer. */
+  #tellCovered(): void {
+    if (this.#inFlight.length > 0 || this.#waiting.length > 0) return // the next ack says it
+    this.#handlers.acked('durable', this.document.version)
   }
 
   #sendState({ stateVector, durable }: OwedState): void {
@@ -204,9 +274,9 @@ export class DocumentChannel {
     }
     if (this.#isTooLarge(update)) return
     const { number: channel, document } = this
-    const seq = this.#nextSeq(update)
+    const seq = this.#nextSeq(update, document.version)
     this.#owed = undefined
-    this.#state = { seq, version: document.version }
+    this.#state = { seq }
     this.#link.send({ type: 'state', channel, seq, last: true, update })
     // It lacks nothing of ours.
     if (durable && update.length === emptyUpdateBytes)
@@ -223,37 +293,85 @@ export class DocumentChannel {
     return true
   }
 
-  #nextSeq(update: Uint8Array): number {
+  #nextSeq(update: Uint8Array, version: number): number {
     this.#link.spendCredit(update.length)
-    this.#inFlight.push(update.length)
+    this.#inFlight.push({ bytes: update.length, version })
+    this.#sentVersion = version
     this.#seq += 1
     return this.#seq
   }
 
   #apply(frame: FrameOf<'state' | 'update'>): void {
     try {
-      if (this.document.apply(frame.update) !== 'gap') return
+      if (!this.mayWrite) this.#checkReader(frame)
+      else if (this.document.apply(frame.update, this) === 'gap') return this.#missed(frame)
+      this.#take(frame.seq, frame.update.length)
     } catch (thrown) {
-      return this.#refuse(frame.seq, toStatemeshError(thrown, 'UPDATE_INVALID'))
+      this.#refuse(frame.seq, toStatemeshError(thrown, 'UPDATE_INVALID'))
     }
+  }
+
+  #missed(frame: FrameOf<'state' | 'update'>): void {
     if (frame.type === 'update') return this.#askForState()
     // Even its whole state builds on something that the peer does not have.
     this.#refuse(frame.seq, new StatemeshError('UPDATE_GAP', 'the state of the peer has a gap'))
   }
 
+  /** A reader's `state` repeats the deletions that it knows; anything else is a write. */
+  #checkReader({ type, update }: FrameOf<'state' | 'update'>): void {
+    if (!this.document.brings(update, { deletions: type === 'update' })) return
+    throw new StatemeshError('ACCESS_DENIED', 'the token does not allow to write the document')
+  }
+
+  // C4
+  #take(seq: number, bytes: number): void {
+    if (this.isRelay) return
+    this.#receivedSeq = seq
+    this.#receivedBytes += bytes
+    this.#link.receiving(bytes)
+    if (!this.#acking) void this.#ackWhenDurable()
+  }
+
+  async #ackWhenDurable(): Promise<void> {
+    this.#acking = true
+    while (!this.#ended && this.#ackedSeq < this.#receivedSeq) {
+      const [seq, bytes] = [this.#receivedSeq, this.#receivedBytes]
+      try {
+        await this.document.durable()
+      } catch (thrown) {
+        if (toStatemeshError(thrown, 'STORAGE_UNAVAILABLE').code === 'CLOSED') return
+        continue // the journal tries again, and answers after its pause
+      }
+      if (this.#ended) return
+      this.#ackedSeq = seq
+      this.#release(bytes)
+      this.#link.send({ type: 'ack', channel: this.#peer, level: 'durable', seq })
+    }
+    this.#acking = false
+  }
+
+  #release(bytes: number): void {
+    this.#receivedBytes -= bytes
+    if (bytes > 0) this.#link.receiving(-bytes)
+  }
+
+  /** The number of the peer's stream. */
+  get #peer(): number {
+    return present(this.#peerNumber, 'a stream arrived before its open')
+  }
+
   #askForState(): void {
     this.#inbound.restart()
-    const channel = this.#peerNumber
-    assert(channel !== undefined, 'a stream arrived before its open')
-    this.#link.send({ type: 'resync', channel, stateVector: this.document.stateVector() })
+    const stateVector = this.document.stateVector()
+    this.#link.send({ type: 'resync', channel: this.#peer, stateVector })
     this.#handlers.behind()
   }
 
   #refuse(seq: number, error: StatemeshError): void {
     const { code, retryable, message } = error
-    const channel = this.#peerNumber
-    assert(channel !== undefined, 'a stream arrived before its open')
-    this.#link.send({ type: 'nack', channel, seq, code, retryable, message })
+    this.#link.send({ type: 'nack', channel: this.#peer, seq, code, retryable, message })
+    this.#link.offended(error)
+    if (code === 'ACCESS_DENIED') return // it goes on reading
     this.close()
     this.#handlers.refused(error)
   }
@@ -261,7 +379,7 @@ export class DocumentChannel {
   #settle(through: number): void {
     let bytes = 0
     while (this.#inFlight.length > 0 && this.#inFlightFrom <= through) {
-      bytes += this.#inFlight.shift() as number
+      bytes += this.#inFlight.shift()?.bytes ?? 0
       this.#inFlightFrom += 1
     }
     if (bytes > 0) this.#link.returnCredit(bytes)

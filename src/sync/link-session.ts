@@ -12,7 +12,7 @@ import { closeCodes, keepAlive } from '../protocol/link-rules.ts'
 import type { Link } from '../transport/transport.ts'
 import { type ChannelHandlers, type ChannelLink, DocumentChannel } from './document-channel.ts'
 
-type FrameOf<Type extends Frame['type']> = Extract<Frame, { type: Type }>
+export type FrameOf<Type extends Frame['type']> = Extract<Frame, { type: Type }>
 
 export interface LinkSessionOptions {
   link: Link
@@ -21,12 +21,22 @@ export interface LinkSessionOptions {
   node: string
   /** The incarnation of our store. */
   generation: string
+  /** Whether the other end is a relay; see `ChannelOptions`. */
+  isRelay: boolean
   /** The longest message that we accept. */
   messageBytesMax: number
-  /** The peer has said hello, with the incarnation of its store; channels may be opened. */
-  onReady(generation: string): void
+  /** How many bytes may be under way to us without a durable ack; 0: any number. */
+  windowBytes: number
+  /** The peer has said hello; channels may be opened. */
+  onReady(hello: FrameOf<'hello'>): void
+  /** The peer opens a document that is not open here; see `answerOpen`. Default: it is refused. */
+  onOpened?(open: FrameOf<'open'>): void
+  /** What the peer sent in a channel was refused. */
+  onOffence?(error: StatemeshError): void
   /** The peer asks for a fresh token. */
   onTokenAsked?(): void
+  /** The peer says who it is. */
+  onPeer?(peer: FrameOf<'peer'>): void
   /** The link is gone, and every channel on it has ended. */
   onClose(code: number, reason: string): void
 }
@@ -52,8 +62,12 @@ export class LinkSession implements ChannelLink {
   readonly #channelsByName = new Map<string, DocumentChannel>()
   // By the peer's numbers; undefined for those that were open once.
   readonly #peerChannels = new Map<number, DocumentChannel | undefined>()
+  // The peer's opens that nobody has answered yet.
+  readonly #offers = new Map<number, FrameOf<'open'>>()
   // Updates under way without a durable ack, and the channels that wait for room.
   #inFlightBytes = 0
+  // Updates under way to us that are not durable here.
+  #receivingBytes = 0
   readonly #blocked = new Set<DocumentChannel>()
 
   constructor(options: LinkSessionOptions) {
@@ -63,15 +77,9 @@ export class LinkSession implements ChannelLink {
       message: message => this.#receive(message),
       close: (code, reason) => this.#ended(code, reason),
     })
-    const { node, generation, messageBytesMax } = options
-    this.send({
-      type: 'hello',
-      version: protocolVersion,
-      node,
-      messageBytesMax,
-      windowBytes: 0,
-      generation,
-    })
+    const { node, generation, messageBytesMax, windowBytes } = options
+    const version = protocolVersion
+    this.send({ type: 'hello', version, node, messageBytesMax, windowBytes, generation })
     this.#watch()
   }
 
@@ -82,11 +90,17 @@ export class LinkSession implements ChannelLink {
     handlers: ChannelHandlers,
   ): DocumentChannel {
     this.#lastChannel += 1
-    const channel = new DocumentChannel(document, this.#lastChannel, this, {
-      ...handlers,
-      refused: error => {
-        this.#forget(channel)
-        handlers.refused(error)
+    const channel = new DocumentChannel({
+      document,
+      number: this.#lastChannel,
+      link: this,
+      isRelay: this.#options.isRelay,
+      handlers: {
+        ...handlers,
+        refused: error => {
+          this.#forget(channel)
+          handlers.refused(error)
+        },
       },
     })
     this.#channels.set(channel.number, channel)
@@ -98,6 +112,26 @@ export class LinkSession implements ChannelLink {
   closeChannel(channel: DocumentChannel): void {
     channel.close()
     this.#forget(channel)
+  }
+
+  /** Hands the peer's `open` to the channel that was opened in answer, if the peer still waits. */
+  answerOpen(channel: DocumentChannel, open: FrameOf<'open'>): void {
+    if (this.#offers.get(open.channel) !== open) return
+    this.#offers.delete(open.channel)
+    this.#peerChannels.set(open.channel, channel)
+    channel.opened(open)
+  }
+
+  /** Answers the peer's `open` with a refusal, if the peer still waits. */
+  refuseOpen(open: FrameOf<'open'>, { code, retryable, message }: StatemeshError): void {
+    if (this.#offers.get(open.channel) !== open) return
+    this.#offers.delete(open.channel)
+    this.send({ type: 'nack', channel: open.channel, seq: 0, code, retryable, message })
+  }
+
+  /** Whether the peer still waits for an answer to its `open`. */
+  isOffered(open: FrameOf<'open'>): boolean {
+    return this.#offers.get(open.channel) === open
   }
 
   /**
@@ -146,6 +180,17 @@ export class LinkSession implements ChannelLink {
     for (const channel of blocked) channel.pump() // who finds no room is blocked again
   }
 
+  receiving(bytes: number): void {
+    this.#receivingBytes += bytes
+    const { windowBytes, messageBytesMax } = this.#options
+    if (windowBytes === 0 || this.#receivingBytes <= windowBytes + messageBytesMax) return
+    this.close(closeCodes.malformed, 'more is under way than the window allows')
+  }
+
+  offended(error: StatemeshError): void {
+    this.#options.onOffence?.(error)
+  }
+
   #flush(): void {
     if (this.#outgoing.length === 0) return
     this.#options.link.send(concatBytes(this.#outgoing))
@@ -176,6 +221,8 @@ export class LinkSession implements ChannelLink {
       case 'token':
         if (frame.token === '') this.#options.onTokenAsked?.()
         return
+      case 'peer':
+        return this.#options.onPeer?.(frame)
       case 'open':
         return this.#peerOpened(frame)
       case 'close':
@@ -199,7 +246,7 @@ export class LinkSession implements ChannelLink {
       return this.close(closeCodes.noCommonVersion, `version ${protocolVersion} is spoken here`)
     }
     this.#peer = hello
-    this.#options.onReady(hello.generation)
+    this.#options.onReady(hello)
   }
 
   #peerOpened(frame: FrameOf<'open'>): void {
@@ -211,11 +258,18 @@ export class LinkSession implements ChannelLink {
     // A second open under another number: nothing of the first one is to reach the channel.
     if (channel?.peerNumber !== undefined) this.#peerChannels.set(channel.peerNumber, undefined)
     this.#peerChannels.set(frame.channel, channel)
+    this.#offers.delete(frame.channel)
     if (channel !== undefined) return channel.opened(frame)
-    this.#nackUnknown(frame.channel, 'the document is not open here')
+    const { onOpened } = this.#options
+    if (onOpened === undefined) {
+      return this.#nackUnknown(frame.channel, 'the document is not open here')
+    }
+    this.#offers.set(frame.channel, frame)
+    onOpened(frame)
   }
 
   #peerClosed(frame: FrameOf<'close'>): void {
+    this.#offers.delete(frame.channel)
     const channel = this.#peerChannels.get(frame.channel)
     channel?.refused(new StatemeshError('CHANNEL_UNKNOWN', 'the peer closed the document'))
   }

@@ -31,6 +31,8 @@ export type RelaySyncEvents = {
   state: DiallerState
   /** The relay refuses a document's changes; what is retryable is tried again by itself. */
   rejected: { document: DocumentName; error: StatemeshError }
+  /** The relay has acked something of a document. */
+  acked: DocumentName
   /** A token or the storage failed while the link was up; it is tried again. */
   warning: StatemeshError
 }
@@ -100,7 +102,9 @@ export class RelaySync {
     this.#stopListening = [
       documents.events.on('loaded', document => this.#loaded(document)),
       documents.events.on('unloaded', document => this.#unloaded(document)),
-      documents.events.on('changing', ({ name }) => this.#hold(this.#progress.get(name))),
+      documents.events.on('changing', ({ document: { name } }) =>
+        this.#hold(this.#progress.get(name)),
+      ),
     ]
   }
 
@@ -204,6 +208,14 @@ export class RelaySync {
     return this.#progress.get(document)
   }
 
+  /** Whether the relay has a document up to a version on disk. */
+  has(name: DocumentName, version: number): boolean {
+    if (this.#owing) return false
+    return (
+      this.#progress.get(name)?.has('durable', version) ?? !this.#options.outbox.names.has(name)
+    )
+  }
+
   /** The incarnation of the relay's store, as it was last told with a document. */
   generation(document: DocumentName): string | undefined {
     return this.#progress.get(document)?.relayGeneration
@@ -221,8 +233,10 @@ export class RelaySync {
       time,
       node,
       messageBytesMax,
+      isRelay: true,
+      windowBytes: 0,
       generation: incarnation.generation,
-      onReady: generation => {
+      onReady: ({ generation }) => {
         this.#ready = true
         const owesAll = !this.#options.outbox.trusts(generation)
         this.#owing = owesAll
@@ -302,6 +316,7 @@ export class RelaySync {
         progress.refusal = undefined
         this.#settleLater(progress)
         this.#waiters.evaluate()
+        this.events.emit('acked', progress.document.name)
       },
       synced: () => {
         progress.synced = true

@@ -1,5 +1,6 @@
 /** The transport within one process, for tests and for replicas that live together. */
 import { StatemeshError } from '../base/error.ts'
+import type { Acceptor } from './acceptor.ts'
 import { memoryLinkPair } from './memory-link.ts'
 import type { DialOptions, Link, Transport } from './transport.ts'
 
@@ -22,6 +23,8 @@ export interface MemoryNetwork extends Transport {
     onLink: (link: Link, request: MemoryRequest) => void,
     options?: MemoryListenOptions,
   ): () => void
+  /** What accepts links at an address, for a replica to listen with. */
+  acceptor(address: string): Acceptor
 }
 
 /** What came with a link. */
@@ -37,7 +40,7 @@ interface Listener {
 /** A network of its own: links do not cross from one to another. */
 export function createMemoryNetwork(): MemoryNetwork {
   const listeners = new Map<string, Listener>()
-  return {
+  const network: MemoryNetwork = {
     listen(address, onLink, options = {}) {
       checkAddress(address)
       if (listeners.has(address)) {
@@ -62,7 +65,19 @@ export function createMemoryNetwork(): MemoryNetwork {
       }
       return connect(listener, options)
     },
+    acceptor: address => ({
+      async listen(onLink, options) {
+        const leave = network.listen(address, onLink, options)
+        return {
+          address,
+          async close() {
+            leave()
+          },
+        }
+      },
+    }),
   }
+  return network
 }
 
 function checkAddress(address: string): void {

@@ -11,6 +11,7 @@ import type { Storage } from '../../src/storage/storage.ts'
 import { gatedStorage } from '../support/gated-storage.ts'
 import { manualTime } from '../support/manual-time.ts'
 
+const peer = { isRelay: false }
 const name = parseDocumentName('room:r1/notes')
 let seed = 0
 
@@ -80,11 +81,11 @@ describe('a document set', () => {
     const { document } = await documents.hold(name)
     document.doc.getMap('m').set('new', 'new')
     const other = await (await openSet()).documents.hold(name)
-    expect(other.document.apply(document.diff())).toBe('new')
+    expect(other.document.apply(document.diff(), peer)).toBe('new')
     expect(other.document.doc.getMap('m').toJSON()).toEqual({ kept: 'kept', new: 'new' })
     // What was lost may come back from elsewhere.
-    expect(document.apply(written[1] as Uint8Array)).toBe('new')
-    expect(other.document.apply(document.diff(other.document.stateVector()))).toBe('new')
+    expect(document.apply(written[1] as Uint8Array, peer)).toBe('new')
+    expect(other.document.apply(document.diff(other.document.stateVector()), peer)).toBe('new')
     expect(other.document.doc.getMap('m').size).toBe(4)
   })
 
@@ -162,18 +163,18 @@ describe('a document set', () => {
     doc.getMap('m').set('a', 1)
     doc.getMap('m').set('b', 2)
     const [first, second] = updates as [Uint8Array, Uint8Array]
-    expect(document.apply(second)).toBe('gap')
+    expect(document.apply(second, peer)).toBe('gap')
     expect(document.doc.store.pendingStructs).toBeNull()
-    expect(document.apply(first)).toBe('new')
-    expect(document.apply(second)).toBe('new')
-    expect(document.apply(second)).toBe('known')
+    expect(document.apply(first, peer)).toBe('new')
+    expect(document.apply(second, peer)).toBe('new')
+    expect(document.apply(second, peer)).toBe('known')
     expect(document.doc.getMap('m').toJSON()).toEqual({ a: 1, b: 2 })
   })
 
   it('refuses a malformed update with UPDATE_INVALID and stays usable', async () => {
     const { documents } = await openSet()
     const { document } = await documents.hold(name)
-    expect(() => document.apply(Uint8Array.of(1, 2, 3))).toThrow(StatemeshError)
+    expect(() => document.apply(Uint8Array.of(1, 2, 3), peer)).toThrow(StatemeshError)
     document.doc.getMap('m').set('k', 1)
     await document.durable()
   })
@@ -185,7 +186,7 @@ describe('a document set', () => {
     document.doc.getMap('m').observe(() => {
       throw failure
     })
-    expect(document.apply(updateOf(7, 'a'))).toBe('new')
+    expect(document.apply(updateOf(7, 'a'), peer)).toBe('new')
     await document.durable()
     expect(warnings).toMatchObject([{ code: 'OBSERVER_FAILED', cause: failure }])
     expect((await storage.load(name)).updates).toHaveLength(1)
@@ -221,7 +222,7 @@ describe('the clientID of a replica', () => {
     const { document } = await documents.hold(name)
     const other = (await documents.hold(parseDocumentName('global/config'))).document
     const taken = incarnation.clientID
-    document.apply(updateOf(taken, 'a', 'b'))
+    document.apply(updateOf(taken, 'a', 'b'), peer)
     expect(document.doc.clientID).not.toBe(taken)
     expect(other.doc.clientID).toBe(document.doc.clientID)
     document.doc.getMap('m').set('mine', 1)

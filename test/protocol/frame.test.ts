@@ -49,6 +49,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   record('ping', { nonce: number }),
   record('pong', { nonce: number }),
   record('token', { token: text }),
+  record('peer', { store: text, address: text, token: text }),
 )
 
 /** The frames that were decoded, or undefined if the bytes were refused as they should be. */
@@ -112,7 +113,7 @@ describe('a message of several frames', () => {
 
 describe('unknown tags', () => {
   it('are left out, whatever they carry', () => {
-    expect(decodeMessage(fromHex('01 0c  02 0900  03 ff 0102  02 0803'))).toEqual([
+    expect(decodeMessage(fromHex('01 7c  02 0900  03 ff 0102  02 0803'))).toEqual([
       { type: 'ping', nonce: 0 },
       { type: 'close', channel: 3 },
     ])

@@ -85,4 +85,8 @@ export const goldenFrames: readonly GoldenFrame[] = [
   { frame: { type: 'pong', nonce: 16_384 }, hex: '04 0a 808001' },
   { frame: { type: 'token', token: 'a.b' }, hex: '05 0b 03 612e62' },
   { frame: { type: 'token', token: '' }, hex: '02 0b 00' },
+  {
+    frame: { type: 'peer', store: 's1', address: 'ws://a', token: '' },
+    hex: '0c 0c 02 7331 06 77733a2f2f61 00',
+  },
 ]

@@ -43,6 +43,8 @@ async function end(link: Link, time: ManualTime): Promise<End> {
     time,
     node: `node-${seed}`,
     generation: incarnation.generation,
+    isRelay: true,
+    windowBytes: 0,
     messageBytesMax: 2 ** 20,
     onReady,
     onClose: (code, reason) => events.push(`closed ${code} ${reason}`.trim()),

@@ -37,6 +37,7 @@ export type OperationName =
   | 'flush.local'
   | 'flush.received'
   | 'flush.durable'
+  | 'flush.replicated'
   | 'synced'
 
 export interface AnalyticsReport {

@@ -1,0 +1,30 @@
+/** What the links of a mesh share. */
+import type { StatemeshError } from '../base/error.ts'
+import type { RandomSource } from '../base/random.ts'
+import type { TimeSource } from '../base/time.ts'
+import type { DocumentSet } from '../document/document-set.ts'
+import type { DocumentName } from '../model/document-name.ts'
+import type { Incarnation } from '../storage/incarnation.ts'
+import type { Copies } from '../sync/copies.ts'
+
+export interface MeshContext {
+  readonly time: TimeSource
+  readonly random: RandomSource
+  readonly incarnation: Incarnation
+  readonly documents: DocumentSet
+  readonly copies: Copies
+  /** The id of this process. */
+  readonly node: string
+  /** The id of its store. */
+  readonly store: string
+  /** How long what nobody uses stays in memory. */
+  readonly idleMilliseconds: number
+  /** Where others can dial, if anywhere. */
+  address(): string | undefined
+  /** Whether a document is stored here, or in use. */
+  holds(name: DocumentName): boolean
+  /** Something changed that somebody may wait for. */
+  onChange(acked?: DocumentName): void
+  onRejected(document: DocumentName, error: StatemeshError): void
+  onWarning(error: StatemeshError): void
+}

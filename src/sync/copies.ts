@@ -1,0 +1,45 @@
+/**
+ * Who else has a document on disk, and up to which version of it: by store, so that a node that
+ * comes back is no second copy, and forgotten where a store may have lost it.
+ */
+import type { ReplicaDocument } from '../document/replica-document.ts'
+import type { DocumentName } from '../model/document-name.ts'
+
+export class Copies {
+  /** Per document the stores that have it, with the last version that they acked as durable. */
+  readonly #holders = new Map<DocumentName, Map<string, number>>()
+  readonly #generations = new Map<string, string>()
+
+  /** Takes note of a store's incarnation: another than before may have lost what it acked. */
+  learn(store: string, generation: string): void {
+    const before = this.#generations.get(store)
+    this.#generations.set(store, generation)
+    if (before === undefined || before === generation) return
+    for (const holders of this.#holders.values()) holders.delete(store)
+  }
+
+  /** A store has all of a document up to a version on disk. */
+  acked(name: DocumentName, store: string, version: number): void {
+    const holders = this.#holders.get(name) ?? new Map<string, number>()
+    this.#holders.set(name, holders)
+    holders.set(store, Math.max(version, holders.get(store) ?? -1))
+  }
+
+  /** How many other stores have a document up to a version. */
+  count(name: DocumentName, version: number): number {
+    let count = 0
+    for (const held of this.#holders.get(name)?.values() ?? []) if (held >= version) count += 1
+    return count
+  }
+
+  /** The document leaves memory: its versions begin anew when it is loaded again. */
+  unloaded({ name, version }: ReplicaDocument): void {
+    const holders = this.#holders.get(name)
+    if (holders === undefined) return
+    for (const [store, held] of holders) {
+      if (held >= version) holders.set(store, 0)
+      else holders.delete(store)
+    }
+    if (holders.size === 0) this.#holders.delete(name)
+  }
+}
