@@ -13,8 +13,9 @@ import { DocumentSet } from './document/document-set.ts'
 import { Journal } from './document/journal.ts'
 import type { ReplicaDocument } from './document/replica-document.ts'
 import type { IntegrityMonitor } from './history/integrity/integrity-monitor.ts'
-import { Mesh, type PeerStatus } from './mesh/mesh.ts'
-import { Replication } from './mesh/replication.ts'
+import type { Mesh, PeerStatus } from './mesh/mesh.ts'
+import { openMesh, type PeerOptions } from './mesh/open-mesh.ts'
+import type { Replication } from './mesh/replication.ts'
 import { type DocumentName, documentName } from './model/document-name.ts'
 import { type ActorId, parseActorId } from './model/id.ts'
 import type { Scope } from './model/scope.ts'
@@ -35,32 +36,21 @@ import { withCompaction } from './storage/compaction.ts'
 import { type Incarnation, openIncarnation } from './storage/incarnation.ts'
 import { openLevelStorage } from './storage/level-storage.ts'
 import type { Storage } from './storage/storage.ts'
-import { openStoreId } from './storage/store-id.ts'
-import { Copies } from './sync/copies.ts'
 import type { DiallerState } from './sync/dialler.ts'
 import { type Outbox, openOutbox } from './sync/outbox.ts'
 import { RelaySync, type RelaySyncEvents } from './sync/relay-sync.ts'
 import { type TokenOption, TokenSource } from './sync/token-source.ts'
 import { type Deadline, within } from './sync/waiters.ts'
-import type { Acceptor } from './transport/acceptor.ts'
 import type { Transport } from './transport/transport.ts'
-import { type WebSocketAcceptorOptions, websocketAcceptor } from './transport/websocket-acceptor.ts'
 import { websocketTransport } from './transport/websocket-transport.ts'
 
-export interface ReplicaOptions {
+export interface ReplicaOptions extends PeerOptions {
   /** In whose name this replica writes, unless `open` is told otherwise. */
   actor: string
   /** A directory for LevelDB (created when missing), or any other storage, which the replica closes. */
   storage: string | Storage
   /** The relay's address, such as `ws://127.0.0.1:4100`; without it the replica stays on its own. */
   relay?: string
-  /**
-   * Where other replicas may dial this one: a port, or what accepts links in memory or over a message
-   * port. Not in browsers.
-   */
-  listen?: PeerPort | Acceptor | readonly (PeerPort | Acceptor)[]
-  /** Other replicas to link with, by their addresses. */
-  peers?: readonly (string | PeerOption)[]
   /**
    * A token for a relay that asks for one, or a function that gives one: it is called at every dial,
    * and when the relay says that the token is about to end.
@@ -82,15 +72,6 @@ export interface ReplicaOptions {
   memory?: MemorySource
   time?: TimeSource
   random?: RandomSource
-}
-
-/** Where a replica listens for others. */
-export type PeerPort = Omit<WebSocketAcceptorOptions, 'subprotocol'>
-
-/** A peer that is reached another way than others. */
-export interface PeerOption {
-  address: string
-  transport: Transport
 }
 
 /**
@@ -139,9 +120,7 @@ interface Parts {
   outbox: Outbox
   clock: HybridClock
   sync: RelaySync | undefined
-  mesh: Mesh
-  /** Whether it meets peers. */
-  isMeshed: boolean
+  mesh: Mesh | undefined
   replication: Replication
   time: TimeSource
   checkPolicies: boolean
@@ -220,26 +199,8 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     vitals.monitor.onAlert(alert => events.emit('alert', alert))
     events.on('warning', error => vitals.monitor.errors.add(error))
     events.on('rejected', ({ error }) => vitals.monitor.errors.add(error))
-    const copies = new Copies()
-    const mesh = new Mesh({
-      time,
-      random,
-      incarnation,
-      documents,
-      copies,
-      node,
-      store: isMeshed(options) ? await openStoreId(storage, random) : '',
-      idleMilliseconds,
-      stored: isMeshed(options) ? await storage.documents() : [],
-      outbox: isMeshed(options) && relay === undefined ? outbox : undefined,
-    })
-    const replication = new Replication({
-      time,
-      documents,
-      copies,
-      outbox,
-      relayHas: (name, version) => sync?.has(name, version) ?? false,
-    })
+    const shared = { time, random, storage, incarnation, documents, outbox, node, sync }
+    const { mesh, replication } = await openMesh(options, { ...shared, idleMilliseconds })
     const parts: Parts = {
       actor,
       storage,
@@ -250,7 +211,6 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       clock,
       sync,
       mesh,
-      isMeshed: isMeshed(options),
       replication,
       time,
       checkPolicies: options.checkPolicies ?? false,
@@ -258,34 +218,10 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       meter,
       vitals,
     }
-    await joinMesh(mesh, options)
     return new Replica(parts)
   } catch (error) {
     await storage.close()
     throw error
-  }
-}
-
-/** Whether a replica meets others directly. */
-function isMeshed({ listen, peers }: ReplicaOptions): boolean {
-  return listen !== undefined || peers !== undefined
-}
-
-async function joinMesh(
-  mesh: Mesh,
-  { listen = [], peers = [], transport }: ReplicaOptions,
-): Promise<void> {
-  try {
-    for (const place of [listen].flat()) {
-      await mesh.listen('listen' in place ? place : websocketAcceptor({ ...place, subprotocol }))
-    }
-  } catch (thrown) {
-    await mesh.close()
-    throw thrown
-  }
-  for (const peer of peers) {
-    const { address, transport: own } = typeof peer === 'string' ? { address: peer } : peer
-    mesh.dial(address, own ?? transport ?? websocketTransport({ subprotocol }))
   }
 }
 
@@ -297,12 +233,11 @@ export class Replica {
   /** Not for users: `openReplica` makes replicas. */
   constructor(parts: Parts) {
     this.#parts = parts
-    const { sync, mesh, replication, events } = parts
-    for (const others of [sync?.events, mesh.events]) {
+    const { sync, mesh, events } = parts
+    for (const others of [sync?.events, mesh?.events]) {
       others?.on('state', () => events.emit('status', this.status))
       others?.on('rejected', rejection => events.emit('rejected', rejection))
       others?.on('warning', error => events.emit('warning', error))
-      others?.on('acked', () => replication.acked())
     }
     sync?.connect()
   }
@@ -365,7 +300,7 @@ export class Replica {
   /** What the link does, and how much the relay is not known to have. */
   get status(): ReplicaStatus {
     const { sync, mesh, outbox, documents } = this.#parts
-    const { peers } = mesh
+    const peers = mesh?.peers ?? []
     const counts = { unsynced: outbox.names.size, loaded: documents.loaded.length, peers }
     if (sync === undefined) return { link: 'none', ...counts }
     const { state } = sync
@@ -397,7 +332,7 @@ export class Replica {
 
   /** Where other replicas can dial this one. */
   get addresses(): readonly string[] {
-    return this.#parts.mesh.addresses
+    return this.#parts.mesh?.addresses ?? []
   }
 
   /** Calls `listener` at every `event` until the returned function is called. */
@@ -434,19 +369,20 @@ export class Replica {
    * @throws as `flush` does
    */
   async synced(deadline: Deadline = {}): Promise<void> {
-    const { sync, mesh, isMeshed, meter } = this.#parts
+    const { sync, mesh, meter } = this.#parts
     this.#assertOpen()
-    if (sync === undefined && !isMeshed) {
+    const others = sync ?? mesh
+    if (others === undefined) {
       throw new StatemeshError('RELAY_NOT_CONFIGURED', 'neither a relay nor peers were given')
     }
-    return meter.timed('synced', (sync ?? mesh).synced(deadline))
+    return meter.timed('synced', others.synced(deadline))
   }
 
   /** Ends all links until `connect`; everything goes on working offline. */
   disconnect(): void {
     const { sync, mesh } = this.#parts
     sync?.disconnect()
-    mesh.disconnect()
+    mesh?.disconnect()
   }
 
   /** Dials again after `disconnect`, or at once while waiting for the next attempt. */
@@ -454,7 +390,7 @@ export class Replica {
     if (this.#closing) return
     const { sync, mesh } = this.#parts
     sync?.connect()
-    mesh.connect()
+    mesh?.connect()
   }
 
   /**
@@ -484,14 +420,8 @@ export class Replica {
   }
 
   async #replicate(nodes: number, deadline: Deadline): Promise<void> {
-    const { journal, replication, sync, isMeshed, time } = this.#parts
+    const { journal, replication, time } = this.#parts
     this.#assertOpen()
-    if (!Number.isInteger(nodes) || nodes < 1) {
-      throw new StatemeshError('OPTION_INVALID', 'n is a number of nodes, from 1')
-    }
-    if (nodes > 1 && sync === undefined && !isMeshed) {
-      throw new StatemeshError('RELAY_NOT_CONFIGURED', 'neither a relay nor peers were given')
-    }
     const local = within(time, deadline, journal.whenDurable())
     await Promise.all([local, replication.flush(nodes, deadline)])
   }
@@ -526,7 +456,7 @@ export class Replica {
     sync?.close()
     replication.close()
     try {
-      await mesh.close()
+      await mesh?.close()
       await journal.whenDurable()
       await incarnation.end()
     } finally {

@@ -16,6 +16,8 @@ export interface ReplicationOptions {
   documents: DocumentSet
   copies: Copies
   outbox: Outbox
+  /** Whether there is neither a relay nor a peer. */
+  alone: boolean
   /** Whether the relay has a document up to a version on disk; never, where there is none. */
   relayHas(name: DocumentName, version: number): boolean
 }
@@ -46,10 +48,17 @@ export class Replication {
   /**
    * Resolves when what was written here so far is durable on `nodes` nodes, this one included.
    *
-   * @throws FLUSH_TIMEOUT, STORAGE_UNAVAILABLE, STORAGE_CORRUPT, CLOSED
+   * @throws OPTION_INVALID, RELAY_NOT_CONFIGURED, FLUSH_TIMEOUT, STORAGE_UNAVAILABLE, STORAGE_CORRUPT,
+   * CLOSED
    */
   async flush(nodes: number, deadline: Deadline): Promise<void> {
-    const { documents, outbox, time } = this.#options
+    const { documents, outbox, time, alone } = this.#options
+    if (!Number.isInteger(nodes) || nodes < 1) {
+      throw new StatemeshError('OPTION_INVALID', 'n is a number of nodes, from 1')
+    }
+    if (nodes > 1 && alone) {
+      throw new StatemeshError('RELAY_NOT_CONFIGURED', 'neither a relay nor peers were given')
+    }
     const names = new Set([...this.#written, ...outbox.names])
     const over = new AbortController()
     // What is loaded now is asked for at its present version, before anything is awaited.
