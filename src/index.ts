@@ -236,6 +236,7 @@ export {
   type ModuleDefinition,
   type ModuleOptions,
 } from './state/module-definition.ts'
+export { openPartitionInvalidations } from './state/partition-invalidations.ts'
 export {
   openPluginState,
   type PluginChange,
@@ -263,6 +264,21 @@ export {
   type Transition,
 } from './state/state-manager.ts'
 export { type Table, table } from './state/table.ts'
+export type { LayerChange, LayerStatistics } from './storage/layers/guarded-layer.ts'
+export type {
+  Invalidation,
+  InvalidationBus,
+  InvalidationListener,
+} from './storage/layers/invalidation-bus.ts'
+export type {
+  LayeredStatistics,
+  LayeredStore,
+  LayeredStoreEvents,
+  LayerWriteOptions,
+  WriteReceipt,
+} from './storage/layers/layered-store.ts'
+export { type LayeredStoreOptions, openLayeredStore } from './storage/layers/open-layered-store.ts'
+export type { RedisOptions } from './storage/layers/redis-connection.ts'
 export { openLevelStorage } from './storage/level-storage.ts'
 export { createMemoryStorage } from './storage/memory-storage.ts'
 export type { DamagedRecord, Storage, StoredDocument, StoredUpdate } from './storage/storage.ts'

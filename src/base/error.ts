@@ -61,6 +61,8 @@ export const errorCodes = {
   STORAGE_LOCKED: { retryable: true },
   STORAGE_CORRUPT: { retryable: false },
   STORAGE_UNAVAILABLE: { retryable: true },
+  LAYER_UNAVAILABLE: { retryable: true },
+  INVALIDATIONS_MISSED: { retryable: false },
   // updates and frames
   UPDATE_INVALID: { retryable: false },
   UPDATE_GAP: { retryable: true },

@@ -103,8 +103,9 @@ export class LevelDatabase {
   }
 
   /** @throws STORAGE_CORRUPT, STORAGE_UNAVAILABLE */
-  async keys(range: KeyRange): Promise<Uint8Array[]> {
-    return this.#read(level => level.keys({ ...range, highWaterMarkBytes: readAheadBytes }).all())
+  async keys(range: KeyRange, keysMax: number = -1): Promise<Uint8Array[]> {
+    const options = { ...range, limit: keysMax, highWaterMarkBytes: readAheadBytes }
+    return this.#read(level => level.keys(options).all())
   }
 
   /** @throws STORAGE_CORRUPT, STORAGE_UNAVAILABLE */
