@@ -20,28 +20,27 @@ export function whyNotConverged(
     const { link, unsynced, error } = owing.replica.status
     return `${owing.name} owes ${unsynced} documents; its link is ${link} ${error?.message ?? ''}`
   }
-  const [first, ...others] = replicas
-  for (const [name, doc] of first?.docs ?? []) {
-    const expected = Y.encodeStateAsUpdate(doc)
-    for (const other of others) {
-      const found = other.docs.get(name)
-      if (found === undefined) return `${other.name} has not opened ${name}`
-      if (!equalBytes(expected, Y.encodeStateAsUpdate(found))) {
-        return `${name} differs between ${first?.name} and ${other.name}: ${difference(doc, found)}`
-      }
-    }
-    const why = storedDiffers(relay, name, doc)
-    if (why !== undefined) return why
-  }
-  return viewsDiffer(replicas)
+  return documentsDiffer(replicas, relay) ?? viewsDiffer(replicas)
 }
 
-function storedDiffers(relay: RelayNode, name: string, doc: Y.Doc): string | undefined {
-  const stored = loggedDocument(relay.disk.log(name).map(({ update }) => update))
-  const equal = equalBytes(Y.encodeStateAsUpdate(doc), Y.encodeStateAsUpdate(stored))
-  const why = equal ? undefined : `${name} differs on the relay's disk: ${difference(doc, stored)}`
-  stored.destroy()
-  return why
+/** Each against the disk of the relay, and so against each other. */
+function documentsDiffer(replicas: readonly ReplicaNode[], relay: RelayNode): string | undefined {
+  const names = new Set(replicas.flatMap(({ docs }) => [...docs.keys()]))
+  for (const name of names) {
+    const stored = loggedDocument(relay.disk.log(name).map(({ update }) => update))
+    const expected = Y.encodeStateAsUpdate(stored)
+    const differing = replicas.find(({ docs }) => {
+      const doc = docs.get(name)
+      return doc !== undefined && !equalBytes(Y.encodeStateAsUpdate(doc), expected)
+    })
+    if (differing !== undefined) {
+      const doc = differing.docs.get(name) as Y.Doc
+      const how = difference(doc, stored)
+      return `${name} differs between ${differing.name} and the relay's disk: ${how}`
+    }
+    stored.destroy()
+  }
+  return undefined
 }
 
 function viewsDiffer([first, ...others]: readonly ReplicaNode[]): string | undefined {

@@ -1,11 +1,11 @@
 /** The machines of a run: some replicas and one relay, on a network, with what they are checked by. */
-import { AckedClocks } from '../checkers/durability.ts'
 import { liveClocks, loggedClocks } from '../oracle/document-clocks.ts'
 import { Clock } from '../world/clock.ts'
 import { Disk } from '../world/disk.ts'
 import { Network } from '../world/network.ts'
 import type { SimulatedProcess } from '../world/process.ts'
 import type { World } from '../world/world.ts'
+import { Evidence } from './evidence.ts'
 import type { FleetPlan } from './fleet-plan.ts'
 import { RelayNode } from './relay-node.ts'
 import { ReplicaNode } from './replica-node.ts'
@@ -15,7 +15,7 @@ export class Fleet {
   readonly network: Network
   readonly relay: RelayNode
   readonly replicas: readonly ReplicaNode[]
-  readonly durable: AckedClocks = new AckedClocks()
+  readonly evidence: Evidence = new Evidence()
 
   constructor(world: World, plan: FleetPlan) {
     this.world = world
@@ -25,7 +25,7 @@ export class Fleet {
       const skew = dice.between(-plan.skewMilliseconds, plan.skewMilliseconds)
       return new Clock(world, { skew, rate: 1 + dice.between(-plan.drift, plan.drift) })
     }
-    const { durable, network } = this
+    const { evidence, network } = this
     this.relay = new RelayNode({
       world,
       network,
@@ -34,13 +34,13 @@ export class Fleet {
       compactionUpdates: plan.compactionUpdates,
       roomIdleMilliseconds: plan.roomIdleMilliseconds,
       hostile: plan.hostile,
-      durable,
+      evidence,
     })
     const workloads = plan.workloads.map(workload => workload.plan(dice, plan.replicas))
     this.replicas = Array.from({ length: plan.replicas }, (_, index) => {
       const name = `r${index + 1}`
       const disk = new Disk(world, name, plan.disk)
-      return new ReplicaNode({ world, name, clock: clock(), disk, network, workloads, durable })
+      return new ReplicaNode({ world, name, clock: clock(), disk, network, workloads, evidence })
     })
   }
 
@@ -63,21 +63,31 @@ export class Fleet {
   /** @throws Violation where anybody lacks what was acknowledged as durable */
   checkDurable(): void {
     for (const { name, docs } of this.up) {
-      for (const [document, doc] of docs) this.durable.check(name, document, liveClocks(doc))
+      for (const [document, doc] of docs)
+        this.evidence.durable.check(name, document, liveClocks(doc))
     }
   }
 
   /** How many changes were acknowledged as durable, and how many of them somebody still holds. */
   countAcked(): { acked: number; survived: number } {
     const total = { acked: 0, survived: 0 }
-    for (const document of this.durable.documents()) {
+    for (const document of this.evidence.durable.documents()) {
       const held = this.replicas.flatMap(({ docs }) => docs.get(document) ?? [])
       const stored = loggedClocks(this.relay.disk.log(document).map(({ update }) => update))
-      const { acked, survived } = this.durable.count(document, [stored, ...held.map(liveClocks)])
+      const { acked, survived } = this.evidence.durable.count(document, [
+        stored,
+        ...held.map(liveClocks),
+      ])
       total.acked += acked
       total.survived += survived
     }
     return total
+  }
+
+  /** All is healed: players finish what all shall agree on. Whether there was anything to do. */
+  async settle(): Promise<boolean> {
+    const settled = await Promise.all(this.up.map(replica => replica.settle()))
+    return settled.includes(true)
   }
 
   /** Closes everything in peace. @throws Violation where something is left behind */

@@ -5,7 +5,6 @@ import { StatemeshError } from '../../src/base/error.ts'
 import { subprotocol } from '../../src/protocol/frame.ts'
 import { type CompactingStorage, withCompaction } from '../../src/storage/compaction.ts'
 import { checkNothingLeft } from '../checkers/bounds.ts'
-import type { AckedClocks } from '../checkers/durability.ts'
 import { checkRelayEvent } from '../checkers/refusals.ts'
 import { loggedClocks } from '../oracle/document-clocks.ts'
 import type { Clock } from '../world/clock.ts'
@@ -13,6 +12,7 @@ import type { Disk } from '../world/disk.ts'
 import { addressPrefix, type Network } from '../world/network.ts'
 import { SimulatedProcess } from '../world/process.ts'
 import type { World } from '../world/world.ts'
+import type { Evidence } from './evidence.ts'
 
 export interface RelayNodeOptions {
   world: World
@@ -24,8 +24,7 @@ export interface RelayNodeOptions {
   roomIdleMilliseconds: number
   /** Whether somebody in the world sends what an honest replica would not. */
   hostile: boolean
-  /** What flushes acknowledged as durable here. */
-  durable: AckedClocks
+  evidence: Evidence
 }
 
 export const relayName = 'relay'
@@ -39,8 +38,6 @@ export class RelayNode {
   readonly #world: World
   #process: SimulatedProcess | undefined
   #running: { relay: Relay; storage: CompactingStorage } | undefined
-  /** Whether its disk lost something it had acknowledged, so that only replicas can bring it back. */
-  #lossy = false
 
   constructor(options: RelayNodeOptions) {
     this.#options = options
@@ -96,13 +93,13 @@ export class RelayNode {
 
   /** A fault took from its disk what was durable there. */
   loseData(): void {
-    this.#lossy = true
+    this.#options.evidence.losses.add(this.name)
   }
 
   /** @throws Violation where the disk lacks what was acknowledged as durable */
   checkDisk(): void {
-    if (this.#lossy) return
-    const { durable } = this.#options
+    const { durable, losses } = this.#options.evidence
+    if (losses.has(this.name)) return // only replicas can bring it back
     for (const document of durable.documents()) {
       const updates = this.disk.log(document).map(({ update }) => update)
       durable.check('the disk of the relay', document, loggedClocks(updates))

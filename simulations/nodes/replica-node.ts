@@ -5,9 +5,9 @@ import { StatemeshError } from '../../src/base/error.ts'
 import { documentName } from '../../src/model/document-name.ts'
 import { definePartition } from '../../src/model/partition-definition.ts'
 import type { Scope } from '../../src/model/scope.ts'
-import type { AnyPartitionDefinition } from '../../src/partition/open-partition.ts'
 import { type FlushLevel, openReplica, type Replica } from '../../src/replica.ts'
 import { checkNothingLeft } from '../checkers/bounds.ts'
+import { watchCausality } from '../checkers/causality.ts'
 import { AckedClocks } from '../checkers/durability.ts'
 import { checkRefusal } from '../checkers/refusals.ts'
 import { Violation } from '../checkers/violation.ts'
@@ -19,6 +19,7 @@ import type { Disk } from '../world/disk.ts'
 import type { Network } from '../world/network.ts'
 import { SimulatedProcess } from '../world/process.ts'
 import type { World } from '../world/world.ts'
+import type { Evidence } from './evidence.ts'
 import { relayAddress } from './relay-node.ts'
 
 export interface ReplicaNodeOptions {
@@ -28,8 +29,7 @@ export interface ReplicaNodeOptions {
   disk: Disk
   network: Network
   workloads: readonly WorkloadRun[]
-  /** What flushes acknowledged as durable at the relay, of all replicas. */
-  durable: AckedClocks
+  evidence: Evidence
 }
 
 /** What a flush may answer where the network or the disk fails. */
@@ -125,6 +125,13 @@ export class ReplicaNode {
     this.#end(process)
   }
 
+  /** All is healed: players finish what all shall agree on. Whether there was anything to do. */
+  async settle(): Promise<boolean> {
+    const settling = this.#players.flatMap(player => player.settle?.() ?? [])
+    await Promise.all(settling)
+    return settling.length > 0
+  }
+
   /** One operation of one player. */
   act(): void {
     const [player, process] = [this.#dice.pick(this.#players), this.#process]
@@ -137,7 +144,7 @@ export class ReplicaNode {
 
   /** Flushes to a level and notes what that acknowledged. */
   flush(level: FlushLevel): void {
-    const { durable } = this.#options
+    const { durable } = this.#options.evidence
     const { marks } = this.#world
     // Whatever came from the relay was durable there before; so all that is here is covered.
     const clocks = [...this.#docs].map(([name, doc]) => [name, copyClocks(doc)] as const)
@@ -175,35 +182,50 @@ export class ReplicaNode {
     })
     replica.on('warning', ({ code }) => world.marks.hit(`warning ${code}`))
     const players: Player[] = []
-    for (const workload of workloads) players.push(await workload.join(this.#seat(replica)))
+    const seat = (): Seat => this.#seat(replica, process)
+    for (const workload of workloads) players.push(await workload.join(seat()))
     for (const [name, doc] of this.#docs) this.local.check(this.name, name, liveClocks(doc))
     this.#players = players
     this.#replica = replica
     world.tell(this.name, 'is up')
   }
 
-  #seat(replica: Replica): Seat {
+  #seat(replica: Replica, { time, random }: SimulatedProcess): Seat {
     return {
       name: this.name,
       replica,
+      watched: {
+        actor: this.name,
+        open: async (scope, definition, options) => {
+          await this.#openDocument(replica, scope, definition.name)
+          return replica.open(scope, definition, options)
+        },
+      },
       dice: this.#dice.fork(),
       marks: this.#world.marks,
+      time,
+      random,
+      losses: this.#options.evidence.losses,
+      document: (scope, name) => this.#openDocument(replica, scope, name),
       open: async (scope, definition) => {
-        const partition = await replica.open(scope, definition)
-        const doc = await this.#openDocument(replica, scope, definition)
-        return { partition, doc }
+        const doc = await this.#openDocument(replica, scope, definition.name)
+        return { partition: await replica.open(scope, definition), doc }
       },
     }
   }
 
   /** The document under a partition, as a partition of native types shows it. */
-  async #openDocument(
-    replica: Replica,
-    scope: Scope,
-    { name }: AnyPartitionDefinition,
-  ): Promise<Y.Doc> {
+  async #openDocument(replica: Replica, scope: Scope, name: string): Promise<Y.Doc> {
+    const document = documentName(scope, name)
     const { doc } = await replica.open(scope, definePartition({ name, policy: 'crdt' }))
-    this.#docs.set(documentName(scope, name), doc)
+    if (this.#docs.get(document) === doc) return doc
+    this.#docs.set(document, doc)
+    const { history, losses } = this.#options.evidence
+    history.record(document, doc)
+    watchCausality({ where: this.name, document, doc }, history, violation => {
+      // What a disk lost comes back in any order.
+      if (losses.size === 0) this.#world.fail(violation)
+    })
     return doc
   }
 

@@ -58,6 +58,10 @@ export class CausalOracle {
   }
 }
 
-export function knows(known: KnownClocks, { writer, end }: CausalWrite): boolean {
+/** Whether so much is known that a write is. */
+export function knows(
+  known: KnownClocks,
+  { writer, end }: Pick<CausalWrite, 'writer' | 'end'>,
+): boolean {
   return (known.get(writer) ?? 0) >= end
 }

@@ -110,7 +110,8 @@ class Run {
     for (const fault of this.#plan.faults) this.#strikeLater(fault)
     await this.#world.run(() => this.operations >= this.#plan.operations, safetyMillisecondsMax)
     this.#heal()
-    await this.#converge()
+    this.convergenceMilliseconds = await this.#converge()
+    if (await this.#world.settle(this.fleet.settle())) await this.#converge()
     this.fleet.checkDurable()
     await this.#world.settle(this.fleet.stop())
     this.fleet.relay.checkDisk()
@@ -165,16 +166,17 @@ class Run {
     for (const heal of [...this.#heals]) heal()
   }
 
-  async #converge(): Promise<void> {
+  /** Answers how long it took. */
+  async #converge(): Promise<number> {
     const world = this.#world
     const start = world.now
     const { replicas, relay } = this.fleet
     for (;;) {
       await world.run(() => false, world.now + lookMilliseconds)
       const why = whyNotConverged(replicas, relay)
-      this.convergenceMilliseconds = world.now - start
-      if (why === undefined) return
-      if (this.convergenceMilliseconds > convergenceMillisecondsMax) {
+      const milliseconds = world.now - start
+      if (why === undefined) return milliseconds
+      if (milliseconds > convergenceMillisecondsMax) {
         const seconds = convergenceMillisecondsMax / 1000
         throw new Violation('convergence', `not within ${seconds} simulated seconds: ${why}`)
       }

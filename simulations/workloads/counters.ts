@@ -3,17 +3,12 @@ import type * as Y from 'yjs'
 import { definePartition } from '../../src/model/partition-definition.ts'
 import { room } from '../../src/model/scope.ts'
 import type { CounterPartition } from '../../src/partition/counter-partition.ts'
-import { Violation } from '../checkers/violation.ts'
-import { type CausalWrite, knows } from '../oracle/causal-oracle.ts'
+import { checkCounter, type Increment } from '../checkers/exact-counters.ts'
 import { copyClocks, liveClocks } from '../oracle/document-clocks.ts'
 import type { Player, Seat, Workload } from './workload.ts'
 
 const definition = definePartition({ name: 'tally', policy: 'counter' })
 const keys = ['visits', 'errors']
-
-interface Increment extends CausalWrite {
-  readonly by: number
-}
 
 export const counters: Workload = {
   name: 'counters',
@@ -67,14 +62,7 @@ class CounterPlayer implements Player {
   #check(): void {
     const known = liveClocks(this.#doc)
     for (const key of keys) {
-      let expected = 0
-      for (const increment of this.#increments) {
-        if (increment.key === key && knows(known, increment)) expected += increment.by
-      }
-      const value = this.#partition.value(key)
-      if (value === expected) continue
-      const message = `${this.#seat.name}: ${key} is ${value}, what is known adds up to ${expected}`
-      throw new Violation('exact counters', message)
+      checkCounter(this.#seat.name, this.#partition, key, { increments: this.#increments, known })
     }
   }
 }

@@ -1,24 +1,35 @@
-/** Logs: nothing doubled, nothing out of its writer's order, one order for all. */
+/** Logs: entries that are appended one by one and several at once. */
+import type * as Y from 'yjs'
 import { definePartition } from '../../src/model/partition-definition.ts'
 import { room } from '../../src/model/scope.ts'
 import type { LogPartition } from '../../src/partition/log/log-partition.ts'
-import { Violation } from '../checkers/violation.ts'
+import { type Append, checkLog } from '../checkers/exact-logs.ts'
+import { liveClocks } from '../oracle/document-clocks.ts'
 import type { Player, Seat, Workload } from './workload.ts'
 
-const definition = definePartition({ name: 'events', policy: 'log' })
+const definition = definePartition<number, 'log'>({ name: 'events', policy: 'log' })
+
+/** What is appended by all replicas; every value is another. */
+class Appends {
+  readonly all: Append[] = []
+  #last = 0
+
+  fresh(count: number): number[] {
+    return Array.from({ length: count }, () => {
+      this.#last += 1
+      return this.#last
+    })
+  }
+}
 
 export const logs: Workload = {
   name: 'logs',
   plan() {
-    let appended = 0
+    const appends = new Appends()
     return {
       async join(seat: Seat): Promise<Player> {
-        const { partition } = await seat.open(room('sim'), definition)
-        const fresh = () => {
-          appended += 1
-          return appended
-        }
-        return new LogPlayer(seat, partition as LogPartition, fresh)
+        const { partition, doc } = await seat.open(room('sim'), definition)
+        return new LogPlayer(seat, partition, doc, appends)
       },
     }
   },
@@ -26,21 +37,27 @@ export const logs: Workload = {
 
 class LogPlayer implements Player {
   readonly #seat: Seat
-  readonly #log: LogPartition
-  readonly #fresh: () => number
+  readonly #log: LogPartition<number>
+  readonly #doc: Y.Doc
+  readonly #appends: Appends
 
-  constructor(seat: Seat, log: LogPartition, fresh: () => number) {
+  constructor(seat: Seat, log: LogPartition<number>, doc: Y.Doc, appends: Appends) {
     this.#seat = seat
     this.#log = log
-    this.#fresh = fresh
+    this.#doc = doc
+    this.#appends = appends
   }
 
   act(): void {
-    const values = Array.from({ length: 1 + this.#seat.dice.below(3) }, this.#fresh)
+    const values = this.#appends.fresh(1 + this.#seat.dice.below(3))
     this.#log.appendAll(values)
+    const writer = this.#doc.clientID
+    const end = liveClocks(this.#doc).get(writer) ?? 0
+    this.#appends.all.push({ writer, end, values })
   }
 
   look(): void {
+    // It reads the whole log: now and then is enough.
     if (this.#seat.dice.chance(0.05)) this.#check()
   }
 
@@ -50,21 +67,7 @@ class LogPlayer implements Player {
   }
 
   #check(): void {
-    const seen = new Set<unknown>()
-    const last = new Map<number, number>()
-    for (const { writer, seq, value } of this.#log.entries()) {
-      if (seen.has(value)) this.#broken(`entry ${String(value)} is there twice`)
-      if (seq <= (last.get(writer) ?? -1)) this.#broken(`writer ${writer} is out of order`)
-      seen.add(value)
-      last.set(writer, seq)
-    }
-    const [problem] = this.#log.verify().problems
-    if (problem !== undefined && problem.error.code !== 'CLOCK_DRIFT') {
-      this.#broken(problem.error.message)
-    }
-  }
-
-  #broken(why: string): never {
-    throw new Violation('exact logs', `${this.#seat.name}: ${why}`)
+    const clues = { appends: this.#appends.all, known: liveClocks(this.#doc) }
+    checkLog(this.#seat.name, this.#log as LogPartition, clues)
   }
 }

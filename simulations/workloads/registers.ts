@@ -8,7 +8,8 @@ import { checkAtomicity } from '../checkers/atomicity.ts'
 import { checkConflicts, writeLabel } from '../checkers/exact-conflicts.ts'
 import { Violation } from '../checkers/violation.ts'
 import { CausalOracle } from '../oracle/causal-oracle.ts'
-import { copyClocks, liveClocks } from '../oracle/document-clocks.ts'
+import { liveClocks } from '../oracle/document-clocks.ts'
+import { recordWrites } from '../oracle/recorded-writes.ts'
 import type { Dice } from '../world/dice.ts'
 import type { Player, Seat, Workload, WorkloadRun } from './workload.ts'
 
@@ -137,24 +138,15 @@ class RegistersPlayer implements Player {
   #write(keys: readonly string[]): void {
     const { partition, doc, fresh } = this.#table
     const deletes = this.#dice.chance(this.#options.deletions)
-    const seen = copyClocks(doc)
-    const written = partition.transact(() =>
-      keys.filter(key => {
-        if (deletes) return partition.delete(key)
-        partition.set(key, { n: fresh(), by: [this.#seat.name] })
-        return true
-      }),
+    const recorded = { where: this.#seat.name, partition, doc, oracle: this.#oracle }
+    recordWrites(recorded, () =>
+      partition.transact(() =>
+        keys.filter(key => {
+          if (deletes) return partition.delete(key)
+          partition.set(key, { n: fresh(), by: [this.#seat.name] })
+          return true
+        }),
+      ),
     )
-    const writer = doc.clientID
-    const end = copyClocks(doc).get(writer) ?? 0
-    for (const key of written) {
-      const siblings = partition.siblings(key)
-      const [own] = siblings
-      if (own === undefined || siblings.length > 1 || own.writer !== writer) {
-        const message = `${this.#seat.name}, key "${key}": a write leaves ${siblings.length} siblings`
-        throw new Violation('exact conflicts', message)
-      }
-      this.#oracle.add({ key, writer, end, seen, label: writeLabel(own) })
-    }
   }
 }

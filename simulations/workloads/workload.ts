@@ -3,6 +3,9 @@
  * one replica, does at random and what must hold of what it reads. Add it to `all.ts`.
  */
 import type * as Y from 'yjs'
+import type { RandomSource } from '../../src/base/random.ts'
+import type { TimeSource } from '../../src/base/time.ts'
+import type { HistoryReplica } from '../../src/history/replica-port.ts'
 import type { Scope } from '../../src/model/scope.ts'
 import type { AnyPartitionDefinition, PartitionHandle } from '../../src/partition/open-partition.ts'
 import type { Replica } from '../../src/replica.ts'
@@ -14,9 +17,18 @@ export interface Seat {
   /** The name of the machine. */
   readonly name: string
   readonly replica: Replica
+  /** The same replica; the documents that are opened through it are watched by the checkers. */
+  readonly watched: HistoryReplica
   readonly dice: Dice
   readonly marks: Marks
-  /** Opens a partition, with the document under it for oracles to look at. */
+  /** Of the process at this place, for what takes one of its own. */
+  readonly time: TimeSource
+  readonly random: RandomSource
+  /** The machines whose disks lost, by a fault, what was durable there. */
+  readonly losses: ReadonlySet<string>
+  /** Opens the document of a partition, for oracles to look at, and has the checkers watch it. */
+  document(scope: Scope, name: string): Promise<Y.Doc>
+  /** Opens a partition, with the document under it. */
   open<const Definition extends AnyPartitionDefinition>(
     scope: Scope,
     definition: Definition,
@@ -36,6 +48,8 @@ export interface Player {
   look(): void
   /** What is read here, as all players read it once they have converged. */
   view(): string
+  /** All is healed: a last chance to finish what everybody shall agree on. */
+  settle?(): Promise<void>
 }
 
 export interface Workload {

@@ -35,6 +35,8 @@ export class World {
   #fired = 0
   #firedAtOnce = 0
   #failure: { readonly thrown: unknown } | undefined
+  /** The end of the queue of work outside, while there is some. */
+  #outside: Promise<unknown> | undefined
 
   constructor({ seed, told = false }: WorldOptions) {
     this.dice = new Dice(seededRandom(seed))
@@ -67,6 +69,23 @@ export class World {
     return new Promise(resolve => this.after(milliseconds, label, resolve))
   }
 
+  /**
+   * Does work that ends outside of the world, such as cryptography on another thread: one after the
+   * other, in the order asked for, and time stands still meanwhile.
+   */
+  outside<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.#outside === undefined ? work() : this.#outside.then(work, work)
+    const last = done.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#outside = last
+    void last.then(() => {
+      if (this.#outside === last) this.#outside = undefined
+    })
+    return done
+  }
+
   /** Ends the run with a failure, from wherever it was found. */
   fail(thrown: unknown): void {
     this.#failure ??= { thrown }
@@ -91,6 +110,7 @@ export class World {
       if (due === undefined || due > until) return this.#waitUntil(until)
       this.#fireNext()
       await promisesSettled()
+      if (this.#outside !== undefined) await this.#outsideSettled()
       if (events % eventsPerTurn === 0) await new Promise<void>(resolve => atEndOfTurn(resolve))
     }
   }
@@ -109,6 +129,13 @@ export class World {
     await this.run(() => over)
     assert(over, 'nothing more happens in this world, and a promise is still open')
     return watched
+  }
+
+  async #outsideSettled(): Promise<void> {
+    while (this.#outside !== undefined) {
+      await this.#outside
+      await promisesSettled()
+    }
   }
 
   /** Nothing happens until then; without an end, nothing happens at all any more. */

@@ -1,0 +1,12 @@
+/** What the machines of a run gather together, and checkers judge by. */
+import { AckedClocks } from '../checkers/durability.ts'
+import { CausalHistory } from '../oracle/causal-history.ts'
+
+export class Evidence {
+  /** What flushes acknowledged as durable at the relay. */
+  readonly durable: AckedClocks = new AckedClocks()
+  /** What writers had seen when they wrote. */
+  readonly history: CausalHistory = new CausalHistory()
+  /** The machines whose disks lost, by a fault, what was durable there. */
+  readonly losses: Set<string> = new Set()
+}
