@@ -13,6 +13,8 @@ export interface FleetPlan {
   readonly drift: number
   readonly compactionUpdates: number
   readonly roomIdleMilliseconds: number
+  /** How long a document that nobody uses stays in the memory of a replica. */
+  readonly idleMilliseconds: number
   /** Whether somebody sends what an honest replica would not. */
   readonly hostile: boolean
   readonly workloads: readonly Workload[]

@@ -40,7 +40,16 @@ export class Fleet {
     this.replicas = Array.from({ length: plan.replicas }, (_, index) => {
       const name = `r${index + 1}`
       const disk = new Disk(world, name, plan.disk)
-      return new ReplicaNode({ world, name, clock: clock(), disk, network, workloads, evidence })
+      return new ReplicaNode({
+        world,
+        name,
+        clock: clock(),
+        disk,
+        network,
+        workloads,
+        idleMilliseconds: plan.idleMilliseconds,
+        evidence,
+      })
     })
   }
 

@@ -29,6 +29,8 @@ export interface ReplicaNodeOptions {
   disk: Disk
   network: Network
   workloads: readonly WorkloadRun[]
+  /** How long a document that nobody uses stays in memory. */
+  idleMilliseconds: number
   evidence: Evidence
 }
 
@@ -112,6 +114,7 @@ export class ReplicaNode {
     const [process, replica] = [this.#process, this.#replica]
     if (process === undefined || replica === undefined) return
     this.#replica = undefined
+    for (const player of this.#players) player.leave?.()
     try {
       await replica.close()
       if (lingerMilliseconds > 0) {
@@ -172,6 +175,7 @@ export class ReplicaNode {
       actor: this.name,
       storage: disk.storage(process),
       relay: relayAddress,
+      idleMilliseconds: this.#options.idleMilliseconds,
       transport: network.transport(process),
       time: process.time,
       random: process.random,
@@ -200,6 +204,7 @@ export class ReplicaNode {
           await this.#openDocument(replica, scope, definition.name)
           return replica.open(scope, definition, options)
         },
+        flush: options => replica.flush(options),
       },
       dice: this.#dice.fork(),
       marks: this.#world.marks,

@@ -5,6 +5,7 @@ import { hostilePeer } from '../faults/hostile-peer.ts'
 import * as machine from '../faults/machine-faults.ts'
 import * as network from '../faults/network-faults.ts'
 import { workloads } from '../workloads/all.ts'
+import type { Workload } from '../workloads/workload.ts'
 import type { Dice } from '../world/dice.ts'
 import type { Plan } from './plan.ts'
 
@@ -105,10 +106,15 @@ export function drawPlan(dice: Dice, profile: ProfileName, size: PlanSize): Plan
     operationsPerFlush: dice.pick([5, 20]),
     compactionUpdates: dice.pick([20, 100, 500]),
     roomIdleMilliseconds: dice.pick([500, 30_000]),
-    workloads: dice.shuffled(workloads).slice(0, 1 + dice.below(3)),
+    idleMilliseconds: dice.pick([200, 30_000]),
+    workloads: drawWorkloads(dice.fork()),
     hostile: faults.some(({ fault }) => fault === hostilePeer),
     faults,
   }
+}
+
+function drawWorkloads(dice: Dice): Workload[] {
+  return dice.shuffled(workloads).slice(0, 1 + dice.below(3))
 }
 
 function drawFaults(dice: Dice, rates: readonly FaultRate[], swarm: boolean): FaultPlan[] {

@@ -2,6 +2,8 @@
  * Makes a failing run small: fewer operations, faults, workloads and replicas, as long as the same
  * checker still finds fault with it. What is left is what the failure needs.
  */
+import { present } from '../../src/base/assert.ts'
+import { workloads as ours } from '../workloads/all.ts'
 import type { Plan } from './plan.ts'
 import { type RunOptions, type RunResult, simulate } from './simulate.ts'
 
@@ -21,14 +23,15 @@ export interface Shrunk {
   readonly runs: number
 }
 
-/** Keeps of a plan what a cut names. */
+/** Keeps of a plan what a cut names; its workloads are there even if the seed drew others. */
 export function applyCut(plan: Plan, cut: Cut): Plan {
+  const known = new Map([...ours, ...plan.workloads].map(workload => [workload.name, workload]))
   return {
     ...plan,
     operations: cut.operations,
     replicas: cut.replicas,
     faults: plan.faults.filter(({ name }) => cut.faults.includes(name)),
-    workloads: plan.workloads.filter(({ name }) => cut.workloads.includes(name)),
+    workloads: cut.workloads.map(name => present(known.get(name), `a workload ${name}`)),
   }
 }
 

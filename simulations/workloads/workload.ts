@@ -5,10 +5,10 @@
 import type * as Y from 'yjs'
 import type { RandomSource } from '../../src/base/random.ts'
 import type { TimeSource } from '../../src/base/time.ts'
-import type { HistoryReplica } from '../../src/history/replica-port.ts'
 import type { Scope } from '../../src/model/scope.ts'
 import type { AnyPartitionDefinition, PartitionHandle } from '../../src/partition/open-partition.ts'
 import type { Replica } from '../../src/replica.ts'
+import type { StateReplica } from '../../src/state/replica-port.ts'
 import type { Dice } from '../world/dice.ts'
 import type { Marks } from '../world/marks.ts'
 
@@ -18,7 +18,7 @@ export interface Seat {
   readonly name: string
   readonly replica: Replica
   /** The same replica; the documents that are opened through it are watched by the checkers. */
-  readonly watched: HistoryReplica
+  readonly watched: StateReplica
   readonly dice: Dice
   readonly marks: Marks
   /** Of the process at this place, for what takes one of its own. */
@@ -50,6 +50,8 @@ export interface Player {
   view(): string
   /** All is healed: a last chance to finish what everybody shall agree on. */
   settle?(): Promise<void>
+  /** The replica is about to be closed in peace: closes what has timers of its own. */
+  leave?(): void
 }
 
 export interface Workload {

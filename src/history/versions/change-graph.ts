@@ -80,26 +80,29 @@ export function entriesWithout(
 }
 
 /**
- * The changes of a key that were built, in however many steps, on one of some others.
- *
- * @param changes the oldest first; what replaces another has a later stamp
+ * The changes of a key that were built, in however many steps, on one of some others. Stamps do not
+ * tell: a stamp far ahead is not followed, so what replaces an entry may have an earlier one.
  */
 export function builtOn(
   key: string,
   changes: readonly AuditChange[],
   isRoot: (id: string) => boolean,
 ): Set<AuditChange> {
-  const built = new Set<AuditChange>()
-  const ids = new Set<string>()
+  const replacing = new Map<string, AuditChange[]>()
   for (const change of changes) {
-    const above = change.replaced.some(entry => {
+    for (const entry of change.replaced) {
       const id = entryId(key, entry)
-      return isRoot(id) || ids.has(id)
-    })
-    if (!above) continue
-    built.add(change)
-    ids.add(entryId(key, change))
+      const others = replacing.get(id)
+      if (others === undefined) replacing.set(id, [change])
+      else others.push(change)
+    }
   }
+  const built = new Set<AuditChange>()
+  walk([...replacing.keys()].filter(isRoot), id => {
+    const above = replacing.get(id) ?? []
+    for (const change of above) built.add(change)
+    return above.map(change => entryId(key, change))
+  })
   return built
 }
 

@@ -145,8 +145,9 @@ export class VersionStore<Value> {
         registers.set(key, chunks[index])
       }
     })
-    this.#dropSurplus(name !== undefined)
-    return this.find(id)
+    const version = this.find(id)
+    this.#dropSurplus(version)
+    return version
   }
 
   /** Drops a version. */
@@ -208,9 +209,12 @@ export class VersionStore<Value> {
     return found.sort((a, b) => b.entry.timestamp - a.entry.timestamp || (a.id < b.id ? 1 : -1))
   }
 
-  #dropSurplus(named: boolean): void {
-    const alike = this.list().filter(({ name }) => (name !== undefined) === named)
-    for (const version of alike.slice(this.#definition.versionsMax)) this.remove(version)
+  /** Never the one just taken: where clocks differ it may seem older than those that are there. */
+  #dropSurplus({ id, name: own }: Version): void {
+    const others = this.list().filter(version => {
+      return version.id !== id && (version.name !== undefined) === (own !== undefined)
+    })
+    for (const version of others.slice(this.#definition.versionsMax - 1)) this.remove(version)
   }
 }
 
