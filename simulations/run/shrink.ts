@@ -46,7 +46,7 @@ export async function shrink(
   const checker = checkerOf(failed)
   for (let found = true; found && runs < runsMax; ) {
     found = false
-    for (const cut of smaller(best.cut)) {
+    for (const cut of smaller(best.cut, failed.plan.operations)) {
       if (runs === runsMax) break
       runs += 1
       const result = await simulate({ ...options, adjust: plan => applyCut(plan, cut) })
@@ -69,10 +69,14 @@ function cutOf({ plan, operations }: RunResult): Cut {
 }
 
 /** The cuts next in size, the boldest first. */
-function* smaller(cut: Cut): Generator<Cut> {
+function* smaller(cut: Cut, operationsMax: number): Generator<Cut> {
   const { operations, replicas, faults, workloads } = cut
   if (workloads.length > 1) {
-    for (const name of workloads) yield { ...cut, workloads: [name] }
+    // What is left is another run, which may take longer to fail.
+    for (const name of workloads) yield { ...cut, workloads: [name], operations: operationsMax }
+    for (const name of workloads) {
+      yield { ...cut, workloads: workloads.filter(other => other !== name) }
+    }
   }
   for (const part of [0.25, 0.5, 0.75, 0.9]) {
     const fewer = Math.floor(operations * part)

@@ -1,5 +1,6 @@
 /** Hunts a planted bug: how many seeds does it take until a checker finds it? */
 import { simulate } from '../run/simulate.ts'
+import type { Workload } from '../workloads/workload.ts'
 import type { PlantedBug } from './planted-bugs.ts'
 
 export interface Catch {
@@ -10,14 +11,29 @@ export interface Catch {
   readonly reason: string
 }
 
+export interface HuntOptions {
+  readonly seedsMax: number
+  readonly operations?: number
+  /** What the replicas do, instead of what each seed draws: found sooner, and proves less. */
+  readonly workloads?: readonly Workload[]
+}
+
 /** Runs seeds from 1 with the bug planted, until one fails. */
-export async function hunt(bug: PlantedBug, seedsMax: number, operations = 200): Promise<Catch> {
+export async function hunt(
+  bug: PlantedBug,
+  { seedsMax, operations = 200, workloads }: HuntOptions,
+): Promise<Catch> {
   const takeOut = bug.plant()
   try {
     for (let seed = 1; seed <= seedsMax; seed++) {
       const { profile, prepare } = bug
-      const run = { seed, profile, operations, ...(prepare && { prepare }) }
-      const { failure } = await simulate(run)
+      const { failure } = await simulate({
+        seed,
+        profile,
+        operations,
+        ...(prepare && { prepare }),
+        ...(workloads && { workloads }),
+      })
       if (failure !== undefined) return { bug: bug.name, seeds: seed, reason: failure }
     }
     return { bug: bug.name, seeds: undefined, reason: 'not found' }

@@ -17,7 +17,7 @@ const { into } = values
 const figures = readFiguresIfAny(into)
 const rows: (readonly (string | number)[])[] = [['planted bug', 'seeds', 'found by']]
 for (const planted of plantedBugs) {
-  const { bug, seeds, reason } = await hunt(planted, seedsMax)
+  const { bug, seeds, reason } = await hunt(planted, { seedsMax })
   const [first = ''] = reason.split('\n')
   rows.push([bug, seeds ?? 'not found', first.slice(0, 90)])
   console.error(columns(rows.slice(-1)))
