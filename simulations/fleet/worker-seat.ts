@@ -1,7 +1,10 @@
 /** The place of a player at a replica in a process of its own, where what it does is recorded. */
 import type * as Y from 'yjs'
+import { systemRandom } from '../../src/base/random.ts'
+import { systemTime } from '../../src/base/time.ts'
 import { documentName } from '../../src/model/document-name.ts'
 import { definePartition } from '../../src/model/partition-definition.ts'
+import type { Scope } from '../../src/model/scope.ts'
 import type { Replica } from '../../src/replica.ts'
 import type { Seat } from '../workloads/workload.ts'
 import { Dice } from '../world/dice.ts'
@@ -23,18 +26,34 @@ export interface SeatOptions {
 }
 
 export function fleetSeat({ name, replica, dice, docs, record }: SeatOptions): FleetSeat {
+  const document = async (scope: Scope, partition: string): Promise<Y.Doc> => {
+    const plain = definePartition({ name: partition, policy: 'crdt' })
+    const { doc } = await replica.open(scope, plain)
+    docs.set(documentName(scope, partition), doc)
+    return doc
+  }
   return {
     name,
     replica,
     record,
     dice: new Dice(dice.fork().source),
     marks: new Marks(),
+    time: systemTime,
+    random: systemRandom,
+    losses: new Set(),
+    document,
+    watched: {
+      actor: name,
+      flush: options => replica.flush(options),
+      async open(scope, definition, options) {
+        const partition = await replica.open(scope, definition, options)
+        await document(scope, definition.name)
+        return partition
+      },
+    },
     async open(scope, definition) {
       const partition = await replica.open(scope, definition)
-      const plain = definePartition({ name: definition.name, policy: 'crdt' })
-      const { doc } = await replica.open(scope, plain)
-      docs.set(documentName(scope, definition.name), doc)
-      return { partition, doc }
+      return { partition, doc: await document(scope, definition.name) }
     },
   }
 }
