@@ -9,10 +9,12 @@ import { listClocks } from './history.ts'
 import type { FleetSeat } from './worker-seat.ts'
 
 const definition = definePartition({ name: 'tally', policy: 'counter' })
+const scope = room('fleet')
+const document = `${scope}/${definition.name}`
 const keys = ['visits', 'errors']
 
 export async function counterPlayer(seat: FleetSeat): Promise<Player> {
-  const { partition, doc } = await seat.open(room('fleet'), definition)
+  const { partition, doc } = await seat.open(scope, definition)
   return new CounterPlayer(seat, partition, doc)
 }
 
@@ -35,7 +37,7 @@ class CounterPlayer implements Player {
     else this.#partition.increment(key, amount)
     const writer = this.#doc.clientID
     const end = copyClocks(this.#doc).get(writer) ?? 0
-    record({ kind: 'counted', key, writer, end, by: falls ? -amount : amount })
+    record({ kind: 'counted', document, key, writer, end, by: falls ? -amount : amount })
   }
 
   look(): void {
@@ -50,7 +52,7 @@ class CounterPlayer implements Player {
   #see(): void {
     const known = listClocks(copyClocks(this.#doc))
     for (const key of keys) {
-      this.#seat.record({ kind: 'summed', key, known, value: this.#partition.value(key) })
+      this.#seat.record({ kind: 'summed', document, key, known, value: this.#partition.value(key) })
     }
   }
 }

@@ -12,7 +12,7 @@ import { sleep, systemTime } from '../../src/base/time.ts'
 import { describeExit } from '../demo/child.ts'
 import type { FleetFigures } from '../driver/figures.ts'
 import { Dice } from '../world/dice.ts'
-import { readClocks } from './history.ts'
+import { type DocumentClocks, readClocks } from './history.ts'
 import { canaryFaults, processFaults } from './process-faults.ts'
 import { ProcessFleet } from './process-fleet.ts'
 import { emptyDigest, type StoredDocuments } from './stored-documents.ts'
@@ -135,8 +135,9 @@ class FleetRun {
     this.#write({ healed: { ...this.#striker.struck } })
     const why = await this.#converge()
     if (why !== undefined) return fleet.judge.broken('convergence', why)
-    await this.#confirm()
-    fleet.judge.endRound()
+    const clocks = await this.#confirm()
+    if (clocks === undefined) return fleet.judge.broken('flush', 'not all of it becomes durable')
+    fleet.judge.endRound(clocks)
     fleet.becomeWhole()
     this.#rounds += 1
   }
@@ -175,23 +176,26 @@ class FleetRun {
     return undefined
   }
 
-  /** Everything is flushed, everything is looked at, and all must read the same. */
-  async #confirm(): Promise<void> {
+  /**
+   * Everything is flushed, everything is looked at, and all must read the same. Answers what all
+   * know; undefined where somebody does not answer.
+   */
+  async #confirm(): Promise<DocumentClocks | undefined> {
     const { members, judge } = this.fleet
     const asked = Promise.all(members.map(member => member.ask('confirmed')))
     const deadline = sleep(systemTime, convergenceMillisecondsMax).then(() => undefined)
     const answers = await Promise.race([asked, deadline])
-    if (answers === undefined) return judge.broken('flush', 'not all is durable, with all in step')
-    for (const [index, { clocks, views }] of answers.entries()) {
+    for (const [index, { clocks, views }] of (answers ?? []).entries()) {
       const name = members[index]?.name ?? ''
       for (const [document, known] of Object.entries(clocks)) {
         judge.checkDurable(name, document, readClocks(known))
       }
-      const other = views.findIndex((view, at) => view !== answers[0]?.views[at])
+      const other = views.findIndex((view, at) => view !== answers?.[0]?.views[at])
       if (other < 0) continue
-      const message = `${name} reads ${views[other]}, r1 reads ${answers[0]?.views[other]}`
+      const message = `${name} reads ${views[other]}, r1 reads ${answers?.[0]?.views[other]}`
       judge.broken('convergence', message.slice(0, 2000))
     }
+    return answers?.[0]?.clocks
   }
 
   /** Ends all processes in peace, and compares what lies on their disks. */

@@ -38,6 +38,7 @@ export interface SawRecord {
 
 export interface CountedRecord {
   readonly kind: 'counted'
+  readonly document: string
   readonly key: string
   readonly writer: number
   readonly end: number
@@ -46,6 +47,7 @@ export interface CountedRecord {
 
 export interface SummedRecord {
   readonly kind: 'summed'
+  readonly document: string
   readonly key: string
   readonly known: ClockList
   readonly value: number
@@ -120,6 +122,11 @@ export interface HistoryLine {
   /** In milliseconds since the Unix epoch, by the one clock of the machine. */
   readonly at: number
   readonly record: WorkerRecord
+}
+
+/** How far the writers of a document are known. */
+export function clocksOf(clocks: DocumentClocks, document: string): Map<number, number> {
+  return readClocks(clocks[document] ?? [])
 }
 
 export function listClocks(clocks: ReadonlyMap<number, number>): ClockList {

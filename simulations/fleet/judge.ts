@@ -81,8 +81,11 @@ export class Judge {
     }
   }
 
-  /** All have converged and all records are there: judges what was seen since the last round. */
-  endRound(): void {
+  /**
+   * All have converged on so much, and all records are there: judges what was seen since the last
+   * round.
+   */
+  endRound(clocks: DocumentClocks): void {
     this.#registers.close()
     for (const { who, record } of this.#sightings) {
       this.#guarded(() => {
@@ -92,8 +95,8 @@ export class Judge {
     }
     this.#sightings = []
     this.#checkBudget()
-    this.#registers.settle()
-    this.#counters.settle()
+    this.#registers.settle(clocks)
+    this.#counters.settle(clocks)
   }
 
   /** Holds what is at a place against what was acknowledged as durable. */

@@ -1,8 +1,15 @@
 /** What registers must show: by causality, from all writes of a round, whoever made them. */
 import { checkAtomicity } from '../checkers/atomicity.ts'
 import { checkConflicts } from '../checkers/exact-conflicts.ts'
-import { CausalOracle, type CausalWrite } from '../oracle/causal-oracle.ts'
-import { extent, readClocks, type SawRecord, type WroteRecord } from './history.ts'
+import { CausalOracle } from '../oracle/causal-oracle.ts'
+import {
+  clocksOf,
+  type DocumentClocks,
+  extent,
+  readClocks,
+  type SawRecord,
+  type WroteRecord,
+} from './history.ts'
 
 interface TimedWrite {
   readonly at: number
@@ -38,12 +45,16 @@ export class RegisterBook {
     checkAtomicity(`${where}, ${document}`, partition, together)
   }
 
-  /** Everybody knows all of it, durably: what is overwritten can be forgotten. */
-  settle(): void {
+  /**
+   * Everybody knows so much, durably: what is overwritten can be forgotten, and so can what nobody
+   * knows, which died with its process.
+   */
+  settle(clocks: DocumentClocks): void {
     for (const [document, oracle] of this.#oracles) {
       const left = new CausalOracle()
       for (const key of oracle.keys()) {
-        for (const write of standing(oracle, key)) left.add(write)
+        const standing = oracle.siblings(key, clocksOf(clocks, document))
+        for (const write of standing.reverse()) left.add(write)
       }
       this.#oracles.set(document, left)
     }
@@ -54,9 +65,4 @@ export class RegisterBook {
     this.#oracles.set(document, oracle)
     return oracle
   }
-}
-
-/** The siblings where everything is known, in the order in which they were made. */
-function standing(oracle: CausalOracle, key: string): CausalWrite[] {
-  return oracle.siblings(key, { get: () => Number.POSITIVE_INFINITY }).reverse()
 }

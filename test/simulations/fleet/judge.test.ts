@@ -5,11 +5,13 @@ import { Judge } from '../../../simulations/fleet/judge.ts'
 
 const document = 'room:fleet/latest'
 
+const tally = 'room:fleet/tally'
+
 /** Judges records of the processes a and b, in this order, as one round. */
 function judge(...records: readonly (readonly [who: string, record: WorkerRecord])[]): string[] {
   const found = new Judge()
   for (const [at, [who, record]] of records.entries()) found.add({ who, at, record })
-  found.endRound()
+  found.endRound({})
   return found.violations
 }
 
@@ -87,12 +89,50 @@ describe('a history', () => {
   })
 
   it('is wrong where a counter is not the sum of what was known', () => {
-    const counted = { kind: 'counted', key: 'n', writer: 1, end: 1, by: 4 } as const
+    const counted = {
+      kind: 'counted',
+      document: tally,
+      key: 'n',
+      writer: 1,
+      end: 1,
+      by: 4,
+    } as const
     const summed = (value: number, clock: number): WorkerRecord => {
-      return { kind: 'summed', key: 'n', known: [[1, clock]], value }
+      return { kind: 'summed', document: tally, key: 'n', known: [[1, clock]], value }
     }
     expect(judge(['a', counted], ['b', summed(0, 0)], ['b', summed(4, 1)])).toEqual([])
     expect(judge(['a', counted], ['b', summed(4, 0)])).toHaveLength(1)
+  })
+
+  it('is right where what a killed process had done is gone in the rounds to come', () => {
+    const found = new Judge()
+    const add = (record: WorkerRecord) => found.add({ who: 'a', at: 1, record })
+    const counted = { kind: 'counted', document: tally, key: 'n' } as const
+    for (const writer of [1, 2]) {
+      add(wrote(writer, 1))
+      add({ ...counted, writer, end: 1, by: 1 })
+    }
+    found.endRound({ [document]: [[1, 1]], [tally]: [[1, 1]] })
+    add(wrote(3, 1))
+    add(
+      saw(
+        [
+          [1, 1],
+          [3, 1],
+        ],
+        [1, 1],
+        [3, 1],
+      ),
+    )
+    add({ ...counted, kind: 'summed', known: [[1, 1]], value: 1 })
+    found.endRound({
+      [document]: [
+        [1, 1],
+        [3, 1],
+      ],
+      [tally]: [[1, 1]],
+    })
+    expect(found.violations).toEqual([])
   })
 
   it('is wrong where more was spent than minted, or less booked than was spent', () => {
