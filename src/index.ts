@@ -191,6 +191,7 @@ export {
   type ReplicaEvents,
   type ReplicaOptions,
   type ReplicaStatus,
+  type SyncedOptions,
 } from './replica.ts'
 export { tableOf } from './state/check-state.ts'
 export { type ComposedModules, type ComposedState, composeModules } from './state/composed.ts'

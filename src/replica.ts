@@ -87,6 +87,11 @@ export interface FlushOptions extends Deadline {
   n?: number
 }
 
+export interface SyncedOptions extends Deadline {
+  /** Whose state to have; the relay's, where there is one. */
+  from?: 'relay' | 'peers'
+}
+
 export interface ReplicaStatus {
   /** What the link to the relay is doing; `none` where no relay was given. */
   link: 'none' | 'online' | 'connecting' | 'waiting' | 'refused' | 'disconnected'
@@ -363,15 +368,15 @@ export class Replica {
   }
 
   /**
-   * Resolves when the open partitions hold all that the relay had; without a relay, all that the
-   * peers had that are linked by then, at least one.
+   * Resolves when the open partitions hold all that the relay had; without a relay, or where that is
+   * asked for, all that the peers had that are linked by then, at least one.
    *
    * @throws as `flush` does
    */
-  async synced(deadline: Deadline = {}): Promise<void> {
+  async synced({ from, ...deadline }: SyncedOptions = {}): Promise<void> {
     const { sync, mesh, meter } = this.#parts
     this.#assertOpen()
-    const others = sync ?? mesh
+    const others = from === 'peers' ? mesh : (sync ?? mesh)
     if (others === undefined) {
       throw new StatemeshError('RELAY_NOT_CONFIGURED', 'neither a relay nor peers were given')
     }

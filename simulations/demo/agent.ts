@@ -4,6 +4,7 @@ import { type Council, type CouncilTask, openCouncil } from './council.ts'
 import { readHolding } from './holding.ts'
 import { openIndexer } from './indexer.ts'
 import type { Assignment, FromAgent, ToAgent } from './messages.ts'
+import { openShelves } from './shared-index.ts'
 
 function tell(message: FromAgent): void {
   // Without a coordinator there is nobody to tell, and `disconnect` ends this process.
@@ -25,17 +26,28 @@ let council: Promise<Council> | undefined
 let open: { replica: Replica; assignment: Assignment } | undefined
 
 async function work(assignment: Assignment): Promise<void> {
-  const { name, directory, relay } = assignment
-  const replica = await openReplica({ actor: name, storage: directory, relay })
+  const { name, directory, relay, peers } = assignment
+  const direct = peers === undefined ? {} : { peers, listen: { port: 0 } }
+  const replica = await openReplica({ actor: name, storage: directory, relay, ...direct })
   open = { replica, assignment }
   const warn = ({ code, message }: StatemeshError) =>
     tell({ kind: 'warning', message: `${code} ${message}` })
   replica.on('warning', warn)
   replica.on('rejected', ({ error }) => warn(error))
+  if (peers !== undefined) await meet(replica, assignment)
   const indexer = await openIndexer({ assignment, replica, tell, mayGoOn })
   tell({ kind: 'started', done: indexer.done })
   await indexer.work()
   tell({ kind: 'finished' })
+}
+
+/** Has all documents open, so that this agent is a copy of them, and what its peers have of them. */
+async function meet(replica: Replica, assignment: Assignment): Promise<void> {
+  await openShelves(replica, assignment)
+  await openCouncil(replica)
+  const [address] = replica.addresses
+  if (address !== undefined) tell({ kind: 'listening', address })
+  if (assignment.peers?.length) await replica.synced({ from: 'peers' })
 }
 
 async function decide(task: CouncilTask): Promise<void> {
@@ -59,6 +71,10 @@ async function handle(message: ToAgent): Promise<void> {
       return work(message.assignment)
     case 'go':
       return goOn()
+    case 'cut':
+      return open?.replica.disconnect()
+    case 'mend':
+      return open?.replica.connect()
     case 'task':
       return decide(message.task)
     case 'read':

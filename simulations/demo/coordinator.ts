@@ -18,6 +18,8 @@ export interface DemoOptions {
   text: string
   /** Where the build is, from which the processes are started. */
   dist: string
+  /** Whether the agents link with one another, and the relay joins late. */
+  isPeerToPeer: boolean
   /** Called whenever there may be news to show. */
   onChange(fleet: Fleet): void
   /** Ends the demo early; nothing is left behind. */
@@ -36,14 +38,14 @@ const shareSizeMin = 4
  * happened and was wrong is in the result
  */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
-  const { text, dist, onChange, signal } = options
+  const { text, dist, isPeerToPeer, onChange, signal } = options
   const started = systemTime.monotonic()
   const files = await readTextFiles(text)
   const sections = splitSections(files)
   if (sections.length < agents.length * shareSizeMin) {
     throw new Error(`there is too little Markdown in ${text}: ${sections.length} sections`)
   }
-  const fleet = await prepareFleet({ dist, sections, agents, onChange })
+  const fleet = await prepareFleet({ dist, sections, agents, isPeerToPeer, onChange })
   const stop = () => fleet.watch.fail(signal.reason)
   signal.addEventListener('abort', stop)
   try {
@@ -59,7 +61,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
 
 async function play(fleet: Fleet, sections: readonly Section[]): Promise<Outcome> {
   const { members, relay: relayProcess, watch } = fleet
-  await watch.settles('the relay to listen', fleet.start())
+  await watch.settles('the fleet to start', fleet.start())
   await Promise.all([playFaults(fleet), fleet.allFinish()])
   const council = await playCouncil(fleet)
   const exits = await Promise.all(

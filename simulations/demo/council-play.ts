@@ -32,9 +32,9 @@ export async function playCouncil(fleet: Fleet): Promise<CouncilOutcome> {
 
   await ask(chair, councilTasks.fund)
   const draws = await askAll(rivals, councilTasks.draw)
-  for (const { proxy } of rivals) proxy.cut()
+  for (const rival of rivals) rival.cut()
   const disputes = await askAll(rivals, councilTasks.dispute)
-  for (const { proxy } of rivals) proxy.mend()
+  for (const rival of rivals) rival.mend()
   await askAll(rivals, councilTasks.report) // in touch again, and everything is at the relay
   const found = await ask(chair, councilTasks.report)
   const settled = await ask(chair, councilTasks.settle)

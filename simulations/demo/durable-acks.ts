@@ -1,15 +1,17 @@
-/** Asks the relay to confirm what was written, and tells what it has confirmed as durable. */
-import type { Replica } from '../../src/index.ts'
+/** Asks the others to confirm what was written, and tells what they have confirmed. */
+import type { FlushOptions, Replica } from '../../src/index.ts'
 
 export class DurableAcks {
   readonly #replica: Replica
+  readonly #level: FlushOptions
   readonly #tell: (items: readonly string[]) => void
   #waiting: string[] = []
   #asking: Promise<void> | undefined
 
-  /** @param tell called with the pieces that the relay has on its disk from now on */
-  constructor(replica: Replica, tell: (items: readonly string[]) => void) {
+  /** @param tell called with the pieces that have reached the level */
+  constructor(replica: Replica, level: FlushOptions, tell: (items: readonly string[]) => void) {
     this.#replica = replica
+    this.#level = level
     this.#tell = tell
   }
 
@@ -40,7 +42,7 @@ export class DurableAcks {
       const asked = this.#waiting
       this.#waiting = []
       try {
-        await this.#replica.flush({ level: 'durable' })
+        await this.#replica.flush(this.#level)
       } catch (error) {
         this.#waiting = [...asked, ...this.#waiting]
         throw error

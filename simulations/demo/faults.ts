@@ -11,31 +11,36 @@ export async function playFaults(fleet: Fleet): Promise<void> {
   await Promise.all([
     cutOffAgent(fleet, fleet.member('bela')),
     killAgent(fleet, fleet.member('cleo')),
-    killRelay(fleet),
+    fleet.isPeerToPeer ? joinLate(fleet) : killRelay(fleet),
   ])
 }
 
 /** Cuts an agent's wire for more than half of its work; it goes on writing. */
 async function cutOffAgent(fleet: Fleet, member: Member): Promise<void> {
   await fleet.memberReaches(member, 0.2)
-  member.proxy.cut()
+  member.cut()
   const before = member.writes
   await fleet.memberReaches(member, 0.75)
-  member.faults.push(`cut off from the relay for ${member.writes - before} writes`)
-  member.proxy.mend()
+  const whom = fleet.isPeerToPeer ? 'everybody' : 'the relay'
+  member.faults.push(`cut off from ${whom} for ${member.writes - before} writes`)
+  member.mend()
 }
 
-/** Kills an agent with SIGKILL in the middle of a section, and starts it on the same directory. */
+/**
+ * Kills an agent with SIGKILL in the middle of a section, and starts it on the same directory; among
+ * peers on an empty one, so that all it had is gone but for what others hold.
+ */
 async function killAgent(fleet: Fleet, member: Member): Promise<void> {
   await fleet.memberReaches(member, 0.45)
-  await member.kill()
+  await (fleet.isPeerToPeer ? member.destroy() : member.kill())
   member.start()
   await fleet.watch.until(
     () => `${member.name} to open its replica again`,
     () => member.resumption !== undefined,
   )
   const { kept, redone } = member.resumption ?? { kept: 0, redone: 0 }
-  member.faults.push(`killed; came back with ${kept} sections done, ${redone} to redo`)
+  const how = fleet.isPeerToPeer ? 'killed, and its disk lost' : 'killed'
+  member.faults.push(`${how}; came back with ${kept} sections done, ${redone} to redo`)
 }
 
 /** Kills the relay with SIGKILL, and starts it on the same port and data when more was written. */
@@ -52,4 +57,12 @@ async function killRelay(fleet: Fleet): Promise<void> {
   const kept = `kept ${acked.length - lost.length} of ${acked.length} acked writes`
   fleet.relayFaults.push(`killed; ${kept}, missed ${writes() - before}`)
   await fleet.watch.settles('the relay to listen again', fleet.relay.start())
+}
+
+/** Starts the relay when half of the work is done: it is one more copy from then on. */
+async function joinLate(fleet: Fleet): Promise<void> {
+  await fleet.fleetReaches(0.5)
+  const { length } = fleet.acked
+  await fleet.watch.settles('the relay to listen', fleet.relay.start())
+  fleet.relayFaults.push(`joined after ${length} acked writes`)
 }

@@ -19,6 +19,8 @@ export interface FleetOptions {
   dist: string
   sections: readonly Section[]
   agents: readonly string[]
+  /** Whether the agents link with one another, and the relay joins late. */
+  isPeerToPeer: boolean
   /** Called whenever there may be news to show. */
   onChange(fleet: Fleet): void
 }
@@ -31,6 +33,7 @@ export class Fleet {
   readonly relayFaults: string[] = []
   /** Pieces that were acked as durable, and were not on the relay's disk when it had been killed. */
   readonly lostByRelay: string[] = []
+  readonly isPeerToPeer: boolean
   readonly #directory: string
   readonly #shelves: Shelves
 
@@ -40,7 +43,9 @@ export class Fleet {
     shelves: Shelves,
     relay: RelayProcess,
     members: readonly Member[],
+    isPeerToPeer: boolean,
   ) {
+    this.isPeerToPeer = isPeerToPeer
     this.#directory = directory
     this.#shelves = shelves
     this.relay = relay
@@ -60,16 +65,27 @@ export class Fleet {
     return found
   }
 
-  /** The names of all pieces that the relay has acked as durable to anyone. */
+  /** The names of all pieces that were acked to anyone. */
   get acked(): string[] {
     return this.members.flatMap(({ acked }) => [...acked])
   }
 
-  /** Starts the relay, then the agents. */
+  /** Starts the relay, if it is not to join late, then the agents. */
   async start(): Promise<void> {
     await Promise.all(this.members.map(({ proxy }) => proxy.listen()))
-    await this.relay.start()
-    for (const member of this.members) member.start()
+    if (!this.isPeerToPeer) await this.relay.start()
+    for (const member of this.members) {
+      member.start()
+      if (this.isPeerToPeer) await this.#listens(member)
+    }
+  }
+
+  /** Resolves when a member can be dialled: those that start after it are told where. */
+  #listens(member: Member): Promise<void> {
+    return this.watch.until(
+      () => `${member.name} to listen`,
+      () => member.address !== undefined,
+    )
   }
 
   /** Resolves when a member has begun so much of its share, from 0 to 1. */
@@ -122,7 +138,7 @@ export class Fleet {
 
 /** Makes the directory of all others, and deals the sections out in turn; starts nothing. */
 export async function prepareFleet(options: FleetOptions): Promise<Fleet> {
-  const { dist, sections, agents, onChange } = options
+  const { dist, sections, agents, isPeerToPeer, onChange } = options
   const directory = await mkdtemp(join(tmpdir(), 'statemesh-demo-'))
   const files = [...new Set(sections.map(({ file }) => file))]
   const sectionIds = sections.map(({ id }) => id)
@@ -134,6 +150,7 @@ export async function prepareFleet(options: FleetOptions): Promise<Fleet> {
       dist,
       assignment: { name, directory: join(directory, name), share, sectionIds, files, agents },
       proxy: new FaultProxy(() => relay.port),
+      ...(isPeerToPeer && { peers: () => fleet.members.flatMap(({ address }) => address ?? []) }),
       pauseMilliseconds: workMilliseconds / Math.ceil(sections.length / agents.length),
       onChange: () => {
         fleet.watch.changed()
@@ -142,6 +159,6 @@ export async function prepareFleet(options: FleetOptions): Promise<Fleet> {
       onLost,
     })
   })
-  const fleet = new Fleet(directory, { files, agents }, relay, members)
+  const fleet = new Fleet(directory, { files, agents }, relay, members, isPeerToPeer)
   return fleet
 }

@@ -5,9 +5,9 @@
  * I1. A section is noted as done only when all of it is on this replica's disk. What is begun and
  *     not done is done again after a crash, and doing it twice is harmless.
  * I2. Of two sections that belong together, the agent that owns the earlier one writes the link.
- * I3. The work never waits for the relay until the share is done.
+ * I3. The work never waits for others until the share is done.
  */
-import { type Replica, systemTime } from '../../src/index.ts'
+import { type FlushOptions, type Replica, systemTime } from '../../src/index.ts'
 import { DurableAcks } from './durable-acks.ts'
 import type { Assignment, FromAgent } from './messages.ts'
 import {
@@ -66,7 +66,9 @@ export class Indexer {
     this.#order = new Map(assignment.sectionIds.map((id, place) => [id, place]))
     this.#own = new Set(assignment.share.map(({ id }) => id))
     this.#linked = new Set([...rooms.values()].flatMap(linksOf).map(items.link))
-    this.#acks = new DurableAcks(replica, acked => tell({ kind: 'durable', items: acked }))
+    this.#acks = new DurableAcks(replica, ackLevel(assignment), acked =>
+      tell({ kind: 'durable', items: acked }),
+    )
     this.#allSeen = new Promise(resolve => {
       this.#resolveAllSeen = resolve
     })
@@ -78,8 +80,8 @@ export class Indexer {
   }
 
   /**
-   * Does what is left of the share. Resolves when all sections of all agents were seen, and the
-   * relay has all that was written here on its disk.
+   * Does what is left of the share. Resolves when all sections of all agents were seen, and all that
+   * was written here is on a second disk at least: the relay's, or without it a peer's.
    *
    * @throws as `Replica.flush` does
    */
@@ -157,6 +159,10 @@ export class Indexer {
   #room(section: string): FileRoom {
     return this.#rooms.get(section.slice(0, section.lastIndexOf('#'))) as FileRoom
   }
+}
+
+function ackLevel({ peers }: Assignment): FlushOptions {
+  return peers === undefined ? { level: 'durable' } : { level: 'replicated', n: 2 }
 }
 
 /** Opens the rooms and the notes that an agent works with. @throws as `Replica.open` does */

@@ -1,6 +1,7 @@
 /**
  * `npm run demo`: four agent processes index this repository's text together, through a relay,
  * while one agent is cut off, one is killed, and the relay is killed; then everything is compared.
+ * With `--p2p` the agents link with one another, and the relay joins late as one more copy.
  * With `--json` stdout gets one JSON object and nothing else. The exit code is 0 only if nothing
  * was lost and nothing differs.
  */
@@ -22,7 +23,12 @@ function print(result: DemoResult, asJson: boolean): void {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } })
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'boolean', default: false },
+      p2p: { type: 'boolean', default: false },
+    },
+  })
   const interruption = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => interruption.abort(new Error(`interrupted by ${signal}`)))
@@ -32,6 +38,7 @@ async function main(): Promise<number> {
     const result = await runDemo({
       text,
       dist,
+      isPeerToPeer: values.p2p,
       onChange: fleet => {
         if (!values.json) view.show(fleet)
       },

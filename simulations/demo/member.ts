@@ -1,5 +1,6 @@
 /** An agent as the coordinator sees it: its process, and what it has reported over all its lives. */
 import { fork } from 'node:child_process'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemTime } from '../../src/index.ts'
 import type { FaultProxy } from '../fleet/fault-proxy.ts'
@@ -11,8 +12,10 @@ import { items } from './shared-index.ts'
 export interface MemberOptions {
   /** Where the build is. */
   dist: string
-  /** All but the address that it is to dial, which is its wire's. */
-  assignment: Omit<Assignment, 'relay'>
+  /** All but the addresses that it is to dial. */
+  assignment: Omit<Assignment, 'relay' | 'peers'>
+  /** Where its peers are now; undefined where all goes through the relay. */
+  peers?: () => readonly string[]
   /** Its wire to the relay. */
   proxy: FaultProxy
   /** How long it has to think over each section. */
@@ -38,7 +41,7 @@ export class Member {
   readonly proxy: FaultProxy
   /** The sections that are recorded as done. */
   readonly done: Set<string> = new Set()
-  /** The names of all pieces that the relay has acked as durable; see `items`. */
+  /** The names of all pieces that were acked; see `items`. */
   readonly acked: Set<string> = new Set()
   /** What was done to it, in words. */
   readonly faults: string[] = []
@@ -54,6 +57,8 @@ export class Member {
   #lives = 0
   #state: MemberState = 'starting'
   #cleared = false
+  #address: string | undefined
+  #isCut = false
   #resumption: Resumption | undefined
   #holding: Holding | undefined
   readonly #asked = new Map<CouncilTask, (report: CouncilReport) => void>()
@@ -103,13 +108,14 @@ export class Member {
 
   /** Starts its process, on the same directory as before. */
   start(): void {
-    const { dist, assignment, onLost } = this.#options
+    const { dist, assignment, peers, onLost } = this.#options
     if (this.#cleared) throw new Error('the demo has ended')
     this.#writesBefore = this.writes
     this.#linksBefore = this.links
     this.#writes = this.#links = 0
     this.#lives += 1
     this.#become('starting')
+    this.#address = undefined
     const process = fork(join(dist, 'simulations', 'demo', 'agent.js'), {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       execArgv: [],
@@ -122,7 +128,7 @@ export class Member {
     process.on('message', message => this.#hear(child, message as FromAgent))
     this.#say(child, {
       kind: 'assignment',
-      assignment: { ...assignment, relay: this.proxy.url },
+      assignment: { ...assignment, relay: this.proxy.url, ...(peers && { peers: peers() }) },
     })
   }
 
@@ -130,6 +136,35 @@ export class Member {
   async kill(): Promise<void> {
     this.#become('killed')
     await this.#child?.end('SIGKILL')
+  }
+
+  /** Ends its process, and takes its disk away. */
+  async destroy(): Promise<void> {
+    await this.kill()
+    await rm(this.#options.assignment.directory, { recursive: true, force: true })
+  }
+
+  /** Where its peers can dial it. */
+  get address(): string | undefined {
+    return this.#address
+  }
+
+  get isCut(): boolean {
+    return this.#isCut
+  }
+
+  /** Cuts it off from everybody. */
+  cut(): void {
+    this.#isCut = true
+    this.proxy.cut()
+    if (this.#options.peers && this.#child) this.#say(this.#child, { kind: 'cut' })
+  }
+
+  /** Brings it in touch again. */
+  mend(): void {
+    this.#isCut = false
+    this.proxy.mend()
+    if (this.#options.peers && this.#child) this.#say(this.#child, { kind: 'mend' })
   }
 
   /** Lets it do one task of the council; resolves with what it says then. */
@@ -163,6 +198,9 @@ export class Member {
 
   #hear(child: Child, message: FromAgent): void {
     switch (message.kind) {
+      case 'listening':
+        this.#address = message.address
+        break
       case 'started':
         this.#started(message.done)
         break

@@ -65,8 +65,8 @@ function memberLine(member: Member): string {
   return `${name.padEnd(5)}  ${bar} ${counts}, ${acked.size} acked, ${memberState(member)}`
 }
 
-function memberState({ state, proxy }: Member): string {
-  return proxy.isCut ? `${state}, cut off` : state
+function memberState({ state, isCut }: Member): string {
+  return isCut ? `${state}, cut off` : state
 }
 
 function relayState({ relay }: Fleet): string {

@@ -191,7 +191,7 @@ export class Mesh {
 
   /**
    * Resolves when the loaded documents hold all that the linked peers had when they were asked. With
-   * no peer linked it waits for one.
+   * no peer linked it waits for one, and it waits for attempts that are under way.
    *
    * @throws FLUSH_TIMEOUT, CLOSED
    */
@@ -208,8 +208,14 @@ export class Mesh {
           this.#waiters.evaluate()
         })
       }
-      return links.length > 0 && links.every(link => answered.has(link))
+      return !this.#isMeeting && links.length > 0 && links.every(link => answered.has(link))
     })
+  }
+
+  /** Whether a link may be there in a moment. */
+  get #isMeeting(): boolean {
+    const dialling = [...this.#addresses.values()].some(({ state }) => state.kind === 'dialling')
+    return dialling || this.#greeting.size > 0
   }
 
   #accept(link: Link): void {

@@ -70,7 +70,7 @@ interface Run {
 function judge(run: Run = {}) {
   const members = [member(run.member)]
   return checkOutcome(
-    { members, relayFaults: [], lostByRelay: [], ...run.fleet },
+    { members, isPeerToPeer: false, relayFaults: [], lostByRelay: [], ...run.fleet },
     { sections, relay: holding, council, expected, uncleanExits: [], ...run.outcome },
   )
 }

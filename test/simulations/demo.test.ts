@@ -51,6 +51,22 @@ describe('the demo', () => {
     expect(await readdir(directory)).toEqual([])
   })
 
+  it('needs no relay, and takes one in that comes late', { timeout: 90_000 }, async () => {
+    const [stdout, stderr, [code]] = await startDemo('--json', '--p2p').ended
+
+    expect(stderr).toBe('')
+    const result = JSON.parse(stdout) as DemoResult
+    expect(result.checks.filter(({ passed }) => !passed)).toEqual([])
+    expect(code).toBe(0)
+    expect(result.agents[1]?.faults).toEqual([expect.stringMatching(/^cut off from everybody/)])
+    expect(result.agents[2]?.faults).toEqual([expect.stringMatching(/^killed, and its disk lost/)])
+    expect(result.relay.faults).toEqual([expect.stringMatching(/^joined after [1-9]/)])
+    expect(result.totals.lost).toBe(0)
+    expect(result.totals.survived).toBeGreaterThanOrEqual(result.text.sections * 4)
+    expect(result.documents.identical).toBe(result.documents.compared)
+    expect(await readdir(directory)).toEqual([])
+  })
+
   it('ends at once and leaves nothing behind when it is interrupted', async () => {
     const { child, ended } = startDemo()
     child.stdout.once('data', () => child.kill('SIGINT'))
