@@ -119,7 +119,7 @@ function checkRelayCrash({ lostByRelay }: FleetReport): Check {
 function checkResumed(members: readonly MemberReport[]): Check {
   const restarted = members.filter(({ resumption }) => resumption !== undefined)
   const forgotten = restarted.flatMap(({ name, resumption }) =>
-    (resumption?.forgotten ?? []).map(id => `${name} had no note of ${id} when it came back`),
+    (resumption?.forgotten ?? []).map(id => `${name} had lost its note of ${id} when it came back`),
   )
   const names = restarted.map(({ name }) => name).join(', ')
   return check('killed agents resume', forgotten, `${names} went on from what was acked before`)
