@@ -33,6 +33,8 @@ export interface Sibling<Value = unknown> {
   readonly writer: number
   /** The hybrid timestamp of the write; see `timestampMilliseconds`. */
   readonly timestamp: number
+  /** Whether it stands for a deletion whose tombstone was reaped; `actor` is who reaped it. */
+  readonly reaped?: true
 }
 
 /**

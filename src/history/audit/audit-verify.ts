@@ -64,6 +64,7 @@ function checkState({ index, registers, horizon }: AuditToVerify): AuditProblem[
   const keys = new Set([...registers.keys(), ...index.keys()])
   for (const key of keys) {
     for (const entry of registers.siblings(key)) {
+      if (entry.reaped) continue // nobody wrote that
       const change = index.get(key, entry)
       if (change === undefined) {
         if (isBefore(entry, horizon)) continue

@@ -8,6 +8,7 @@ import { StatemeshError } from '../../base/error.ts'
 import { type HybridTimestamp, parseTimestamp } from '../../clock/hybrid-clock.ts'
 import type { ActorId } from '../../model/id.ts'
 import { decodeValue, type StoredValue, utf8Length } from '../../model/value.ts'
+import type { TombstoneFloor } from './tombstone-floor.ts'
 
 /**
  * The name of the root map; a stock Yjs client finds the entries there. Short, since Yjs repeats it
@@ -31,6 +32,15 @@ export interface Entry extends StoredValue {
   readonly actor: ActorId
   readonly writer: number
   readonly timestamp: HybridTimestamp
+  /** What it may have been written against; see `tombstone-floor.ts`. */
+  readonly floor?: TombstoneFloor
+  /** Whether it is not stored, but stands for tombstones that were reaped. */
+  readonly reaped?: true
+}
+
+/** What an entry under a floor stands beside. */
+export function reapedEntry({ actor, writer, timestamp }: TombstoneFloor): Entry {
+  return { ...tombstone, deleted: true, actor, writer, timestamp, reaped: true }
 }
 
 /** @throws KEY_INVALID unless 1 to `keyBytesMax` bytes of UTF-8 without NUL */

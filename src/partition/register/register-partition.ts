@@ -6,7 +6,7 @@ import type * as Y from 'yjs'
 import type { z } from 'zod'
 import { Emitter } from '../../base/emitter.ts'
 import { StatemeshError } from '../../base/error.ts'
-import type { HybridTimestamp } from '../../clock/hybrid-clock.ts'
+import { type HybridTimestamp, timestampMilliseconds } from '../../clock/hybrid-clock.ts'
 import type { PartitionDefinition, Sibling } from '../../model/partition-definition.ts'
 import { decodeValue, encodeValue, handOut } from '../../model/value.ts'
 import {
@@ -22,8 +22,9 @@ import type { PartitionHost } from '../partition-host.ts'
 import { choosePolicy } from '../policy/choose-policy.ts'
 import { assertSynchronous } from '../synchronous.ts'
 import { TransactionFeed } from '../transaction-feed.ts'
-import { checkKey, entryOf, rowName } from './register-entry.ts'
+import { checkKey, type Entry, entryOf, rowName } from './register-entry.ts'
 import { type Problem, RegisterView } from './register-view.ts'
+import { nextFloor, type TombstoneFloor } from './tombstone-floor.ts'
 
 /** A key whose entries changed. What it reads as may have stayed the same. */
 export interface RegisterChange<Value> {
@@ -49,6 +50,8 @@ export class RegisterPartition<Value = unknown> {
   readonly #feed: TransactionFeed<readonly RegisterChange<Value>[] | StatemeshError>
   /** What the running transaction wants written. */
   #writes: Writes | undefined
+  /** The transaction whose floors were read last. */
+  #floorsOf: Y.Transaction | undefined
   #closed = false
 
   /** Not for users: `openPartition` makes it. */
@@ -80,6 +83,7 @@ export class RegisterPartition<Value = unknown> {
     })
     this.#feed.drain()
     this.#view.map.observe(this.#observe)
+    this.#view.floorMap.observe(this.#observeFloors)
     doc.on('afterTransaction', this.#lookForRoots)
   }
 
@@ -201,6 +205,70 @@ export class RegisterPartition<Value = unknown> {
   }
 
   /**
+   * The keys whose one write is a deletion, with its hybrid timestamp: what `reap` may take away.
+   *
+   * @throws CLOSED
+   */
+  *tombstones(): IterableIterator<readonly [key: string, timestamp: number]> {
+    this.#checkOpen()
+    for (const key of this.#view.keys()) {
+      const found = this.#view.loneTombstone(key)
+      if (found !== undefined) yield [key, found.timestamp]
+    }
+  }
+
+  /**
+   * Takes lone tombstones of a time before `before` away. What was deleted does not come back, and
+   * a write of such a key that had not seen the deletion, and comes in only now, is in conflict with
+   * it still, unless it is later than all that were reaped.
+   *
+   * @param before milliseconds since the Unix epoch; tombstones of the future stay, whatever it says
+   * @returns how many were there and are gone; 0 also while a conflict of this replica's own writes
+   * with a reaped deletion is open
+   * @throws OPTION_INVALID within `transact`, CLOSED
+   */
+  reap(keys: Iterable<string>, before: number): number {
+    this.#checkOpen()
+    if (this.#writes !== undefined) {
+      throw new StatemeshError('OPTION_INVALID', 'to reap is a transaction of its own')
+    }
+    const { doc, actor, time } = this.#host
+    const { map, floorMap } = this.#view
+    const limit = Math.min(before, time.now())
+    const reaped = [...new Set(keys)].flatMap(key => {
+      const found = this.#view.loneTombstone(key)
+      return found && timestampMilliseconds(found.timestamp) < limit ? [found] : []
+    })
+    if (reaped.length === 0) return 0
+    const next = nextFloor(doc, this.#view.floorsOf(doc.clientID), reaped, actor)
+    const disputed = next.replaced ? this.#disputed(next.replaced) : []
+    if (disputed === undefined) return 0
+    doc.transact(() => {
+      for (const [row, tombstone] of disputed) map.set(row, tombstone)
+      for (const { item } of reaped) map.delete(item.parentSub as string)
+      floorMap.set(next.row, next.content)
+    })
+    return reaped.length
+  }
+
+  /**
+   * What has come in under a floor of ours is not covered by the one after it, so that it gets a
+   * tombstone again. Undefined where there is no place for that, beside a write of our own.
+   */
+  #disputed(floor: TombstoneFloor): [row: string, tombstone: unknown][] | undefined {
+    const disputed: [string, unknown][] = []
+    for (const key of this.#view.underFloor) {
+      const entries = this.#view.entries(key)
+      if (!entries.some(entry => entry.floor === floor)) continue
+      const row = rowName(key, this.#host.doc.clientID)
+      if (this.#view.map.has(row)) return undefined
+      const { timestamp, actor } = entries.find(({ reaped }) => reaped) as Entry
+      disputed.push([row, entryOf(undefined, timestamp, actor)])
+    }
+    return disputed
+  }
+
+  /**
    * Calls `listener` once for each transaction, local or remote, that changed entries, after it
    * is over.
    *
@@ -274,6 +342,7 @@ export class RegisterPartition<Value = unknown> {
     this.#inbox.close()
     this.#feed.close()
     this.#view.map.unobserve(this.#observe)
+    this.#view.floorMap.unobserve(this.#observeFloors)
     this.#host.doc.off('afterTransaction', this.#lookForRoots)
     this.#host.release()
   }
@@ -304,12 +373,25 @@ export class RegisterPartition<Value = unknown> {
     map.set(rowName(key, writer), entryOf(encoded, timestamp, actor))
   }
 
-  readonly #observe = (event: Y.YMapEvent<unknown>, { local }: Y.Transaction): void => {
+  readonly #observe = (event: Y.YMapEvent<unknown>, transaction: Y.Transaction): void => {
+    // Rows are read under the floors that came with them.
+    const changed: ReadonlyMap<unknown, unknown> = transaction.changed
+    if (changed.has(this.#view.floorMap)) this.#observeFloors(event, transaction)
+    this.#update(event.keysChanged, transaction)
+  }
+
+  readonly #observeFloors = (_: Y.YMapEvent<unknown>, transaction: Y.Transaction): void => {
+    if (this.#floorsOf === transaction) return
+    this.#floorsOf = transaction
+    this.#update(this.#view.updateFloors(), transaction)
+  }
+
+  #update(rows: Iterable<string | null>, { local }: Y.Transaction): void {
     if (!this.#listeners.has('change')) {
-      this.#view.update(event.keysChanged)
+      this.#view.update(rows)
       return
     }
-    const before = this.#view.updateAndCompare(event.keysChanged)
+    const before = this.#view.updateAndCompare(rows)
     if (before.size === 0) return
     const origin = local ? 'local' : 'remote'
     const changes = [...before].map(([key, previous]) => {

@@ -7,12 +7,14 @@
  * V2. `#problems` holds exactly the rows whose entry is left out, and those whose stamp is too
  *     far ahead of our clock (these are not left out: what a reader sees must not depend on its
  *     clock).
+ * V4. The keys all of whose entries are under a floor are in `#underFloor`, and have a tombstone that is not
+ *     stored among their entries.
  * V3. `#conflicted` holds exactly the keys with several entries; `#settledLive` counts the others
  *     that are not deleted.
  */
 import * as Y from 'yjs'
 import { StatemeshError, toStatemeshError } from '../../base/error.ts'
-import type { HybridClock } from '../../clock/hybrid-clock.ts'
+import type { HybridClock, HybridTimestamp } from '../../clock/hybrid-clock.ts'
 import { type ActorId, parseActorId } from '../../model/id.ts'
 import type { Sibling } from '../../model/partition-definition.ts'
 import { freezeValue, handOut, type StoredValue } from '../../model/value.ts'
@@ -23,9 +25,18 @@ import {
   type Entry,
   type RowName,
   readEntry,
+  reapedEntry,
   registersRoot,
+  rowName,
   splitRowName,
 } from './register-entry.ts'
+import {
+  coversKey,
+  floorsRoot,
+  isUnseen,
+  readFloor,
+  type TombstoneFloor,
+} from './tombstone-floor.ts'
 
 /** Content that was left out or is suspect, by the place where it is. */
 export interface Problem {
@@ -57,7 +68,7 @@ export interface RegisterViewOptions {
 
 const none: readonly Entry[] = []
 /** The second one is the inbox's. */
-const ownRoots: ReadonlySet<string> = new Set([registersRoot, resolutionsRoot])
+const ownRoots: ReadonlySet<string> = new Set([registersRoot, resolutionsRoot, floorsRoot])
 
 export class RegisterView {
   readonly #options: RegisterViewOptions
@@ -69,6 +80,9 @@ export class RegisterView {
   readonly #conflicted = new Set<string>()
   readonly #problems = new Map<string, StatemeshError>()
   readonly #foreignRoots = new Map<string, StatemeshError>()
+  readonly #floorMap: Y.Map<unknown>
+  readonly #floors = new Map<string, { readonly item: Y.Item; readonly floor: TombstoneFloor }>()
+  readonly #underFloor = new Set<string>()
   #settledLive = 0
   #rootsSeen = 0
   /** While an update is compared: what the keys that changed so far read as before it. */
@@ -77,8 +91,52 @@ export class RegisterView {
   constructor(options: RegisterViewOptions) {
     this.#options = options
     this.#map = rootType(options.doc, registersRoot, Y.Map<unknown>)
+    this.#floorMap = rootType(options.doc, floorsRoot, Y.Map<unknown>)
+    this.#readFloors()
     for (const [row, item] of this.#map._map) this.#refresh(row, item)
     this.checkRoots()
+  }
+
+  /** The root map of the floors; see `tombstone-floor.ts`. */
+  get floorMap(): Y.Map<unknown> {
+    return this.#floorMap
+  }
+
+  /** The floors of a writer, by row. */
+  floorsOf(writer: number): Map<string, TombstoneFloor> {
+    const all = [...this.#floors].map(([row, { floor }]) => [row, floor] as const)
+    return new Map(all.filter(([, floor]) => floor.writer === writer))
+  }
+
+  /** The item of a key's tombstone, where that is its only entry. */
+  loneTombstone(key: string): { item: Y.Item; timestamp: HybridTimestamp } | undefined {
+    const register = this.#keys.get(key)
+    if (register === undefined || register instanceof Conflict || !register.deleted)
+      return undefined
+    const item = this.#map._map.get(rowName(key, register.writer)) as Y.Item
+    return { item, timestamp: register.timestamp }
+  }
+
+  /** The keys that may have been written against a reaped tombstone, and nothing else. */
+  get underFloor(): ReadonlySet<string> {
+    return this.#underFloor
+  }
+
+  /** Reads the floors again; answers the rows that have to be read again because of it. */
+  updateFloors(): Set<string | null> {
+    const rows = new Set<string | null>()
+    const added = this.#readFloors()
+    if (added.length > 0) {
+      for (const [row, item] of this.#map._map) {
+        if (!item.deleted && added.some(floor => isUnseen(floor, item))) rows.add(row)
+      }
+    }
+    for (const key of this.#underFloor) {
+      for (const { reaped, writer } of this.entries(key)) {
+        if (!reaped) rows.add(rowName(key, writer))
+      }
+    }
+    return rows
   }
 
   /** The root map that this is a view of. */
@@ -86,6 +144,7 @@ export class RegisterView {
     return this.#map
   }
 
+  /** Those that are deleted too. */
   keys(): IterableIterator<string> {
     return this.#keys.keys()
   }
@@ -178,7 +237,8 @@ export class RegisterView {
         const why = `writer ${entry.writer} (${entry.actor}) has a clock that is far ahead`
         this.#found(row, new StatemeshError('CLOCK_DRIFT', why))
       }
-      return entry
+      const floor = this.#floorOver(name.key, item, entry)
+      return floor === undefined ? entry : { ...entry, floor }
     } catch (thrown) {
       this.#found(row, toStatemeshError(thrown, 'ENTRY_INVALID'))
       return undefined
@@ -192,20 +252,64 @@ export class RegisterView {
     this.#options.report(error)
   }
 
+  /** Answers those that are new. */
+  #readFloors(): TombstoneFloor[] {
+    const added: TombstoneFloor[] = []
+    for (const [row, item] of this.#floorMap._map) {
+      if (this.#floors.get(row)?.item === item && !item.deleted) continue
+      this.#floors.delete(row)
+      if (item.deleted) continue
+      try {
+        const floor = readFloor(row, item)
+        this.#options.clock.observe(floor.timestamp)
+        this.#floors.set(row, { item, floor })
+        added.push(floor)
+      } catch (thrown) {
+        this.#found(`${floorsRoot}/${row}`, toStatemeshError(thrown, 'ENTRY_INVALID'))
+      }
+    }
+    return added
+  }
+
+  /** The latest of the floors that an entry may have been written against. */
+  #floorOver(key: string, item: Y.Item, { timestamp }: Entry): TombstoneFloor | undefined {
+    const rowOf = (writer: number) => this.#map._map.get(rowName(key, writer))
+    let over: TombstoneFloor | undefined
+    for (const { floor } of this.#floors.values()) {
+      if (timestamp > floor.timestamp || !isUnseen(floor, item)) continue
+      if (over !== undefined && !isLater(floor, over)) continue
+      if (coversKey(floor, rowOf)) over = floor
+    }
+    return over
+  }
+
   /** Puts `entry` in the place of the writer's entry; undefined takes that away. */
   #replace(key: string, writer: number, entry: Entry | undefined): void {
     const before = this.entries(key)
-    if (entry !== undefined && (before.length === 0 || isOnly(before, writer))) {
+    if (entry !== undefined && !entry.floor && (before.length === 0 || isOnly(before, writer))) {
       this.#put(key, before, [entry])
       return
     }
-    const after = before.filter(other => other.writer !== writer)
+    const after = before.filter(other => other.writer !== writer && !other.reaped)
     if (entry === undefined && after.length === before.length) return
-    if (entry !== undefined) {
-      const behind = after.findIndex(other => compareSiblings(entry, other) < 0)
-      after.splice(behind < 0 ? after.length : behind, 0, entry)
-    }
+    if (entry !== undefined) insert(after, entry)
+    this.#addReaped(key, after)
     this.#put(key, before, after)
+  }
+
+  /** Holds V4. */
+  #addReaped(key: string, after: Entry[]): void {
+    let over: TombstoneFloor | undefined
+    for (const { floor } of after) {
+      // What the reaper had seen there, or is later, says that the key had no such tombstone.
+      if (floor === undefined) return void this.#underFloor.delete(key)
+      if (over === undefined || isLater(floor, over)) over = floor
+    }
+    if (over === undefined) this.#underFloor.delete(key)
+    else {
+      this.#underFloor.add(key)
+      insert(after, reapedEntry(over))
+    }
   }
 
   #put(key: string, before: readonly Entry[], after: readonly Entry[]): void {
@@ -243,6 +347,16 @@ function shorten(name: string): string {
   return JSON.stringify(name.slice(0, 100))
 }
 
+/** Puts an entry among others, the winner first. */
+function insert(entries: Entry[], entry: Entry): void {
+  const behind = entries.findIndex(other => compareSiblings(entry, other) < 0)
+  entries.splice(behind < 0 ? entries.length : behind, 0, entry)
+}
+
+function isLater(a: TombstoneFloor, b: TombstoneFloor): boolean {
+  return a.timestamp > b.timestamp || (a.timestamp === b.timestamp && a.writer > b.writer)
+}
+
 function isOnly(entries: readonly Entry[], writer: number): boolean {
   return entries.length === 1 && entries[0]?.writer === writer
 }
@@ -252,6 +366,7 @@ function settledLive(entries: readonly Entry[]): number {
 }
 
 function toSibling(entry: Entry): Sibling {
-  const { deleted, actor, writer, timestamp } = entry
-  return Object.freeze({ value: handOut(entry), deleted, actor, writer, timestamp })
+  const { deleted, actor, writer, timestamp, reaped } = entry
+  const sibling = { value: handOut(entry), deleted, actor, writer, timestamp }
+  return Object.freeze(reaped ? { ...sibling, reaped } : sibling)
 }

@@ -43,6 +43,19 @@ describe('an audit trail', () => {
     expect(bobTrail.verify().problems).toEqual([])
   })
 
+  it('goes on over tombstones that are reaped, and what comes in late for them', async () => {
+    const { ann, bob, anns, bobs, annTrail, bobTrail } = await open()
+    anns.set('alice', { name: 'Alice' })
+    await settle(ann, bob)
+    await apart([ann, bob], () => {
+      bobs.set('alice', { name: 'late' })
+      anns.delete('alice')
+      while (anns.reap(['alice'], Date.now()) === 0); // within a millisecond
+    })
+    expect(bobs.siblings('alice').map(({ reaped }) => reaped)).toEqual([true, undefined])
+    expect([annTrail, bobTrail].map(trail => trail.verify().problems)).toEqual([[], []])
+  })
+
   it('records both of two changes that did not see each other, and the answer to them', async () => {
     const { ann, bob, anns, bobs, annTrail } = await open()
     await apart([ann, bob], () => {
