@@ -5,17 +5,12 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { StatemeshError } from '../src/base/error.ts'
 import { subprotocol } from '../src/protocol/frame.ts'
+import { isLoopback } from '../src/transport/loopback.ts'
 import { batchLink } from './batch-link.ts'
 import { answerPage } from './http-pages.ts'
 import type { RelayMetrics } from './metrics.ts'
 import type { Relay } from './relay.ts'
-import {
-  type AllowedOrigins,
-  addressOf,
-  isAllowedOrigin,
-  isLoopback,
-  tokenOf,
-} from './upgrade-request.ts'
+import { type AllowedOrigins, addressOf, isAllowedOrigin, tokenOf } from './upgrade-request.ts'
 
 export interface ListenOptions {
   /** Default `127.0.0.1`. */

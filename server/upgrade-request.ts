@@ -1,6 +1,8 @@
 /** What the HTTP request of an upgrade says besides its path: token, origin, and dialect. */
+
 import type { IncomingMessage } from 'node:http'
 import { subprotocol } from '../src/protocol/frame.ts'
+import { isLoopback } from '../src/transport/loopback.ts'
 import { tokenSubprotocolPrefix } from '../src/transport/websocket-transport.ts'
 
 /**
@@ -52,15 +54,4 @@ export function isAllowedOrigin(origin: string | undefined, allowed: AllowedOrig
   if (origin === undefined || allowed === 'any') return true
   if (allowed !== 'loopback') return allowed.includes(origin)
   return URL.canParse(origin) && isLoopback(new URL(origin).hostname)
-}
-
-/** Whether a host, as a name or an address, is this machine alone. */
-export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase()
-  return (
-    bare === 'localhost' ||
-    bare.endsWith('.localhost') ||
-    bare === '::1' ||
-    /^(?:::ffff:)?127(?:\.\d{1,3}){3}$/.test(bare)
-  )
 }

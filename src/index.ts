@@ -294,3 +294,14 @@ export {
 } from './transport/port-network.ts'
 export type { DialOptions, Link, LinkHandlers, Transport } from './transport/transport.ts'
 export { websocketTransport } from './transport/websocket-transport.ts'
+export type { Grant, Right } from './trust/grants.ts'
+export type { Revocation } from './trust/revocations.ts'
+export {
+  type AccessToken,
+  type MintOptions,
+  mintToken,
+  type TokenKeys,
+  type TokenOptions,
+  type TokenVerifier,
+  tokenVerifier,
+} from './trust/token.ts'

@@ -39,10 +39,12 @@ import type { Storage } from './storage/storage.ts'
 import type { DiallerState } from './sync/dialler.ts'
 import { type Outbox, openOutbox } from './sync/outbox.ts'
 import { RelaySync, type RelaySyncEvents } from './sync/relay-sync.ts'
-import { type TokenOption, TokenSource } from './sync/token-source.ts'
+import { TokenSource } from './sync/token-source.ts'
 import { type Deadline, within } from './sync/waiters.ts'
 import type { Transport } from './transport/transport.ts'
 import { websocketTransport } from './transport/websocket-transport.ts'
+import type { Access } from './trust/access.ts'
+import type { Revocation } from './trust/revocations.ts'
 
 export interface ReplicaOptions extends PeerOptions {
   /** In whose name this replica writes, unless `open` is told otherwise. */
@@ -51,11 +53,6 @@ export interface ReplicaOptions extends PeerOptions {
   storage: string | Storage
   /** The relay's address, such as `ws://127.0.0.1:4100`; without it the replica stays on its own. */
   relay?: string
-  /**
-   * A token for a relay that asks for one, or a function that gives one: it is called at every dial,
-   * and when the relay says that the token is about to end.
-   */
-  token?: TokenOption
   /** How long a document that nobody uses stays in memory; 30,000 unless given. */
   idleMilliseconds?: number
   /** How far ahead of ours a foreign clock may be and still be followed; 60,000 unless given. */
@@ -127,6 +124,7 @@ interface Parts {
   sync: RelaySync | undefined
   mesh: Mesh | undefined
   replication: Replication
+  access: Access | undefined
   time: TimeSource
   checkPolicies: boolean
   events: Emitter<ReplicaEvents>
@@ -205,7 +203,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     events.on('warning', error => vitals.monitor.errors.add(error))
     events.on('rejected', ({ error }) => vitals.monitor.errors.add(error))
     const shared = { time, random, storage, incarnation, documents, outbox, node, sync }
-    const { mesh, replication } = await openMesh(options, { ...shared, idleMilliseconds })
+    const { mesh, replication, access } = await openMesh(options, { ...shared, idleMilliseconds })
     const parts: Parts = {
       actor,
       storage,
@@ -217,6 +215,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       sync,
       mesh,
       replication,
+      access,
       time,
       checkPolicies: options.checkPolicies ?? false,
       events,
@@ -381,6 +380,22 @@ export class Replica {
       throw new StatemeshError('RELAY_NOT_CONFIGURED', 'neither a relay nor peers were given')
     }
     return meter.timed('synced', others.synced(deadline))
+  }
+
+  /**
+   * Takes back tokens that have not expired: those of a subject so far, or one by its id. Links of peers
+   * that use them end, and it holds after a restart; other replicas are to be told by themselves.
+   *
+   * @throws OPTION_INVALID where no tokens are asked for, ID_INVALID, STORAGE_UNAVAILABLE
+   */
+  async revoke(revocation: Revocation): Promise<void> {
+    const { access, mesh } = this.#parts
+    if (access === undefined) {
+      throw new StatemeshError('OPTION_INVALID', 'this replica asks for no tokens')
+    }
+    const stored = access.revoke(revocation)
+    mesh?.recheckTokens()
+    await stored
   }
 
   /** Ends all links until `connect`; everything goes on working offline. */

@@ -6,6 +6,8 @@ import type { DocumentSet } from '../document/document-set.ts'
 import type { DocumentName } from '../model/document-name.ts'
 import type { Incarnation } from '../storage/incarnation.ts'
 import type { Copies } from '../sync/copies.ts'
+import type { TokenSource } from '../sync/token-source.ts'
+import type { Access } from '../trust/access.ts'
 
 export interface MeshContext {
   readonly time: TimeSource
@@ -17,6 +19,10 @@ export interface MeshContext {
   readonly node: string
   /** The id of its store. */
   readonly store: string
+  /** Checks the tokens of peers; undefined where everybody may do everything. */
+  readonly access: Access | undefined
+  /** Says who we are. */
+  readonly token: TokenSource | undefined
   /** How long what nobody uses stays in memory. */
   readonly idleMilliseconds: number
   /** Where others can dial, if anywhere. */

@@ -42,6 +42,8 @@ export interface MeshOptions
 export interface PeerStatus {
   /** The id of its store, once it has introduced itself. */
   readonly store?: string
+  /** Who its token was given to, where tokens are asked for. */
+  readonly subject?: string
   /** Where it can be dialled. */
   readonly address?: string
   readonly state: 'linked' | 'greeting' | 'dialling' | 'waiting' | 'refused' | 'disconnected'
@@ -187,6 +189,11 @@ export class Mesh {
     this.disconnect()
     this.#waiters.rejectAll(new StatemeshError('CLOSED', 'the replica was closed'))
     await Promise.all([...this.#listening].map(listening => listening.close()))
+  }
+
+  /** A token was taken back: links that used it end. */
+  recheckTokens(): void {
+    for (const { link } of [...this.#links.values()]) link.recheck()
   }
 
   /**
@@ -371,10 +378,15 @@ export class Mesh {
   }
 }
 
-function linkStatus({ identity }: PeerLink, state: 'linked' | 'greeting'): PeerStatus {
+function linkStatus({ identity, subject }: PeerLink, state: 'linked' | 'greeting'): PeerStatus {
   if (identity === undefined) return { state }
   const { store, address } = identity
-  return { state, store, ...(address !== undefined && { address }) }
+  return {
+    state,
+    store,
+    ...(address !== undefined && { address }),
+    ...(subject !== undefined && { subject }),
+  }
 }
 
 function addressStatus({ address, state, error, store }: PeerAddress): PeerStatus {

@@ -1,4 +1,5 @@
 /** Puts the mesh of a replica together from what the user asked for. */
+import { StatemeshError } from '../base/error.ts'
 import type { RandomSource } from '../base/random.ts'
 import type { TimeSource } from '../base/time.ts'
 import type { DocumentSet } from '../document/document-set.ts'
@@ -9,18 +10,26 @@ import { openStoreId } from '../storage/store-id.ts'
 import { Copies } from '../sync/copies.ts'
 import type { Outbox } from '../sync/outbox.ts'
 import type { RelaySync } from '../sync/relay-sync.ts'
+import { type TokenOption, TokenSource } from '../sync/token-source.ts'
 import type { Acceptor } from '../transport/acceptor.ts'
+import { isLoopback } from '../transport/loopback.ts'
 import type { Transport } from '../transport/transport.ts'
 import {
   type WebSocketAcceptorOptions,
   websocketAcceptor,
 } from '../transport/websocket-acceptor.ts'
 import { websocketTransport } from '../transport/websocket-transport.ts'
+import { Access } from '../trust/access.ts'
+import { openRevocations } from '../trust/revocations.ts'
+import type { TokenVerifier } from '../trust/token.ts'
 import { Mesh } from './mesh.ts'
 import { Replication } from './replication.ts'
 
 /** Where a replica listens for others. */
-export type PeerPort = Omit<WebSocketAcceptorOptions, 'subprotocol'>
+export type PeerPort = Omit<WebSocketAcceptorOptions, 'subprotocol'> & {
+  /** Listen beyond this machine although no tokens are asked for. */
+  insecure?: boolean
+}
 
 /** A peer that is reached another way than others. */
 export interface PeerOption {
@@ -37,6 +46,16 @@ export interface PeerOptions {
   listen?: PeerPort | Acceptor | readonly (PeerPort | Acceptor)[]
   /** Other replicas to link with, by their addresses. */
   peers?: readonly (string | PeerOption)[]
+  /**
+   * Says who this replica is, to a relay or to peers that ask for it: a token, or a function that gives
+   * one. It is called at every dial, and when the other end says that the token is about to end.
+   */
+  token?: TokenOption
+  /**
+   * Checks the tokens of peers: none is let in without one, and each gets and gives the documents
+   * that its grants open. Without it everybody who can reach the port reads and writes all.
+   */
+  tokens?: TokenVerifier
   transport?: Transport
 }
 
@@ -58,14 +77,20 @@ export interface OpenMesh {
   /** Undefined where a replica is to meet nobody directly. */
   readonly mesh: Mesh | undefined
   readonly replication: Replication
+  /** Undefined where no tokens are asked for. */
+  readonly access: Access | undefined
 }
 
-/** @throws PORT_UNAVAILABLE, STORAGE_UNAVAILABLE */
+/** @throws PORT_UNAVAILABLE, STORAGE_UNAVAILABLE, OPTION_INVALID for a port that is open to all */
 export async function openMesh(options: PeerOptions, parts: MeshParts): Promise<OpenMesh> {
   const { sync } = parts
   const copies = new Copies()
   const meets = options.listen !== undefined || options.peers !== undefined
-  const mesh = meets ? await joinMesh(options, parts, copies) : undefined
+  const { tokens: verifier } = options
+  const access =
+    verifier &&
+    new Access({ verifier, revocations: await openRevocations(parts.storage), time: parts.time })
+  const mesh = meets ? await joinMesh(options, { ...parts, copies, access }) : undefined
   const replication = new Replication({
     ...parts,
     copies,
@@ -75,22 +100,25 @@ export async function openMesh(options: PeerOptions, parts: MeshParts): Promise<
   for (const others of [sync?.events, mesh?.events]) {
     others?.on('acked', () => replication.acked())
   }
-  return { mesh, replication }
+  return { mesh, replication, access }
 }
 
-async function joinMesh(options: PeerOptions, parts: MeshParts, copies: Copies): Promise<Mesh> {
-  const { listen = [], peers = [], transport } = options
+async function joinMesh(
+  options: PeerOptions,
+  parts: MeshParts & { copies: Copies; access: Access | undefined },
+): Promise<Mesh> {
+  const { listen = [], peers = [], transport, token } = options
   const { storage, random, outbox, sync } = parts
   const mesh = new Mesh({
     ...parts,
-    copies,
+    token: token === undefined ? undefined : new TokenSource(token),
     store: await openStoreId(storage, random),
     stored: await storage.documents(),
     outbox: sync === undefined ? outbox : undefined,
   })
   try {
     for (const place of [listen].flat()) {
-      await mesh.listen('listen' in place ? place : websocketAcceptor({ ...place, subprotocol }))
+      await mesh.listen('listen' in place ? place : portAcceptor(place, parts.access))
     }
   } catch (thrown) {
     await mesh.close()
@@ -101,4 +129,13 @@ async function joinMesh(options: PeerOptions, parts: MeshParts, copies: Copies):
     mesh.dial(address, own ?? transport ?? websocketTransport({ subprotocol }))
   }
   return mesh
+}
+
+function portAcceptor(port: PeerPort, access: Access | undefined): Acceptor {
+  const { host = '127.0.0.1', insecure = false } = port
+  if (access === undefined && !insecure && !isLoopback(host)) {
+    const why = `everybody who can reach ${host} could read and write all: give tokens, or say so`
+    throw new StatemeshError('OPTION_INVALID', why)
+  }
+  return websocketAcceptor({ ...port, subprotocol })
 }

@@ -4,7 +4,9 @@
  * P1. Nothing is exchanged before the mesh has settled on the link (`begin`): of two links between
  *     the same nodes one goes.
  * P2. Every document that is loaded here is offered to the peer, unless the peer has refused it.
- * P3. What the peer opens and this replica has stored is loaded for it, and kept in memory while it
+ * P3. Where tokens are asked for, whoever dialled shows its own first, and the other end only to
+ *     somebody whom it knows. A document is exchanged as far as the peer's token allows it.
+ * P4. What the peer opens and this replica has stored is loaded for it, and kept in memory while it
  *     is in use; what is not held here is refused.
  */
 import { Backoff } from '../base/backoff.ts'
@@ -16,6 +18,8 @@ import { closeCodes } from '../protocol/link-rules.ts'
 import type { DocumentChannel } from '../sync/document-channel.ts'
 import { type FrameOf, LinkSession } from '../sync/link-session.ts'
 import type { Link } from '../transport/transport.ts'
+import { includesRight, type Right } from '../trust/grants.ts'
+import { Pass } from '../trust/pass.ts'
 import type { MeshContext } from './mesh-context.ts'
 
 export interface PeerLinkOptions {
@@ -56,6 +60,12 @@ const windowBytes = 8 * 2 ** 20
 /** How long the other end may take to introduce itself. */
 const greetingMilliseconds = 10_000
 
+/** How long before its end a fresh token is asked for. */
+const renewMilliseconds = 60_000
+
+/** What a peer may open before it is known; far more than it has when it follows the protocol: 0. */
+const earlyMax = 4_096
+
 /** So much may be refused of what a peer sends before it is cut off. */
 const offencesMax = 10
 
@@ -65,6 +75,9 @@ export class PeerLink {
   readonly #session: LinkSession
   #hello: FrameOf<'hello'> | undefined
   #peer: FrameOf<'peer'> | undefined
+  #pass: Pass | undefined
+  /** Opens that came before the mesh has settled. */
+  #early: FrameOf<'open'>[] = []
   #state: 'greeting' | 'greeted' | 'open' | 'ended' = 'greeting'
   #failure: StatemeshError | undefined
   #cancelGreeting: CancelTimer
@@ -89,7 +102,9 @@ export class PeerLink {
       messageBytesMax,
       windowBytes,
       onReady: hello => this.#ready(hello),
-      onPeer: peer => this.#introduced(peer),
+      onPeer: peer => void this.#introduced(peer),
+      onToken: token => this.#pass?.renew(token, () => this.#applyRights()),
+      onTokenAsked: () => void this.#renewToken(),
       onOpened: open => void this.#offered(open),
       onOffence: error => this.#offended(error),
       onClose: (code, reason) => this.#ended(code, reason),
@@ -101,6 +116,11 @@ export class PeerLink {
     if (this.#hello === undefined || this.#peer === undefined) return undefined
     const { store, address } = this.#peer
     return { node: this.#hello.node, store, address: address === '' ? undefined : address }
+  }
+
+  /** Who the peer's token was given to. */
+  get subject(): string | undefined {
+    return this.#pass?.subject
   }
 
   /** Why we ended it, if we did. */
@@ -126,6 +146,12 @@ export class PeerLink {
     this.#state = 'open'
     const { documents } = this.#options.context
     for (const document of documents.loaded) this.#open(document)
+    for (const open of this.#early.splice(0)) void this.#offered(open)
+  }
+
+  /** Looks whether the peer's token was revoked. */
+  recheck(): void {
+    this.#pass?.recheck()
   }
 
   /** A document was loaded (P2). */
@@ -170,32 +196,91 @@ export class PeerLink {
 
   #ready(hello: FrameOf<'hello'>): void {
     this.#hello = hello
-    if (this.dialled) this.#introduce()
-  }
-
-  #introduce(): void {
-    const { store, address } = this.#options.context
-    this.#session.send({ type: 'peer', store, address: address() ?? '', token: '' })
-  }
-
-  #introduced(peer: FrameOf<'peer'>): void {
-    if (this.#state !== 'greeting') {
-      return this.fail(new StatemeshError('FRAME_INVALID', 'a second introduction'))
-    }
-    this.#cancelGreeting()
-    this.#peer = peer
-    this.#state = 'greeted'
-    this.#options.context.copies.learn(peer.store, this.#hello?.generation ?? '')
-    if (!this.dialled) this.#introduce()
-    this.#options.onGreeted(this)
+    if (!this.dialled) return
+    this.#introduce().catch(thrown => this.#end(toStatemeshError(thrown, 'LINK_FAILED')))
   }
 
   // P3
+  async #introduce(): Promise<void> {
+    const { store, address, access, token, time } = this.#options.context
+    const shown = this.dialled || access !== undefined ? token : undefined
+    const text = (await shown?.get(time, greetingMilliseconds)) ?? ''
+    this.#session.send({ type: 'peer', store, address: address() ?? '', token: text })
+  }
+
+  async #introduced(peer: FrameOf<'peer'>): Promise<void> {
+    if (this.#peer !== undefined) {
+      return this.fail(new StatemeshError('FRAME_INVALID', 'a second introduction'))
+    }
+    this.#peer = peer
+    try {
+      await this.#admit(peer.token)
+      if (!this.dialled) await this.#introduce()
+    } catch (thrown) {
+      return this.#end(toStatemeshError(thrown, 'TOKEN_INVALID'))
+    }
+    if (this.#state === 'ended') return
+    this.#cancelGreeting()
+    this.#state = 'greeted'
+    this.#options.context.copies.learn(peer.store, this.#hello?.generation ?? '')
+    this.#options.onGreeted(this)
+  }
+
+  /** @throws TOKEN_INVALID, TOKEN_EXPIRED, ACCESS_DENIED, LINK_FAILED */
+  async #admit(text: string): Promise<void> {
+    const { access, time } = this.#options.context
+    if (access === undefined) return
+    const token = await access.admit(text)
+    if (this.#state === 'ended') return
+    this.#pass = new Pass({
+      access,
+      token,
+      time,
+      renewMilliseconds,
+      onExpiring: () => this.#session.send({ type: 'token', token: '' }),
+      onEnded: error => this.#end(error),
+    })
+  }
+
+  async #renewToken(): Promise<void> {
+    const { token, time, onWarning } = this.#options.context
+    if (token?.renews !== true) return
+    try {
+      const text = await token.get(time, greetingMilliseconds)
+      this.#session.send({ type: 'token', token: text })
+    } catch (thrown) {
+      // The link goes on until the present token ends; dialling then asks for one again.
+      onWarning(toStatemeshError(thrown, 'LINK_FAILED'))
+    }
+  }
+
+  /** What the peer may do with a document; undefined if nothing. */
+  #right(name: DocumentName): Right | undefined {
+    return this.#options.context.access === undefined ? 'admin' : this.#pass?.right(name)
+  }
+
+  /** The peer's token has changed (P3). */
+  #applyRights(): void {
+    for (const [name, { channel }] of this.#exchanges) {
+      const right = this.#right(name)
+      if (channel === undefined) continue
+      channel.mayWrite = includesRight(right, 'write')
+      if (right === undefined) channel.refuse(0, denied())
+    }
+  }
+
+  /** Ends the link for what the peer may not do any more. */
+  #end(error: StatemeshError): void {
+    this.fail(error, closeCodeOf(error, this.dialled))
+  }
+
+  // P4
   async #offered(open: FrameOf<'open'>): Promise<void> {
     const { holds, documents, onWarning } = this.#options.context
     try {
-      if (this.#state !== 'open') throw notHeld()
+      if (this.#state !== 'open') return this.#keepForLater(open)
       const name = parseDocumentName(open.document)
+      if (this.#right(name) === undefined) throw denied()
       if (!holds(name)) throw notHeld()
       const { document, release } = await documents.hold(name)
       if (!this.#session.isOffered(open)) return release()
@@ -208,10 +293,19 @@ export class PeerLink {
       if (error.code === 'CLOSED') return
       if (error.code.startsWith('STORAGE')) onWarning(error)
       this.#session.refuseOpen(open, error)
+      if (error.code === 'ACCESS_DENIED' || error.code === 'DOCUMENT_NAME_INVALID') {
+        this.#offended(error)
+      }
     }
   }
 
-  /** Keeps a document in memory for the peer, while it changes or is open here (P3). */
+  #keepForLater(open: FrameOf<'open'>): void {
+    this.#early.push(open)
+    if (this.#early.length <= earlyMax) return
+    this.fail(new StatemeshError('LIMIT_REACHED', 'too many documents before the introduction'))
+  }
+
+  /** Keeps a document in memory for the peer, while it changes or is open here (P4). */
   #serve(document: ReplicaDocument, release: () => void): void {
     const { time, idleMilliseconds } = this.#options.context
     this.#served.get(document.name)?.()
@@ -234,7 +328,8 @@ export class PeerLink {
 
   #open(document: ReplicaDocument): void {
     const exchange = this.#exchanges.get(document.name)
-    if (exchange?.channel === undefined) this.#openChannel(document)
+    if (exchange?.channel !== undefined || this.#right(document.name) === undefined) return
+    this.#openChannel(document)
   }
 
   #openChannel(document: ReplicaDocument): DocumentChannel {
@@ -263,6 +358,7 @@ export class PeerLink {
         this.#refused(document, exchange, error)
       },
     })
+    channel.mayWrite = includesRight(this.#right(document.name), 'write')
     exchange.channel = channel
     return channel
   }
@@ -304,11 +400,24 @@ export class PeerLink {
   #ended(code: number, reason: string): void {
     this.#state = 'ended'
     this.#cancelGreeting()
+    this.#pass?.stop()
     for (const { cancelRetry } of this.#exchanges.values()) cancelRetry?.()
     this.#exchanges.clear()
     for (const release of [...this.#served.values()]) release()
     this.#options.onEnded(this, code, reason)
   }
+}
+
+function denied(): StatemeshError {
+  return new StatemeshError('ACCESS_DENIED', 'the token does not open the document')
+}
+
+/** The code that ends a link for an error; an end that dialled may send fewer of them. */
+function closeCodeOf({ code, retryable }: StatemeshError, dialled: boolean): number {
+  if (code === 'TOKEN_INVALID' || code === 'TOKEN_EXPIRED') return closeCodes.tokenInvalid
+  if (code === 'ACCESS_DENIED') return closeCodes.denied
+  if (!retryable) return closeCodes.malformed
+  return dialled ? closeCodes.silent : closeCodes.tryLater
 }
 
 function notHeld(): StatemeshError {

@@ -307,14 +307,14 @@ export class DocumentChannel implements UpdateSource {
       else if (this.document.apply(frame.update, this) === 'gap') return this.#missed(frame)
       this.#take(frame.seq, frame.update.length)
     } catch (thrown) {
-      this.#refuse(frame.seq, toStatemeshError(thrown, 'UPDATE_INVALID'))
+      this.refuse(frame.seq, toStatemeshError(thrown, 'UPDATE_INVALID'))
     }
   }
 
   #missed(frame: FrameOf<'state' | 'update'>): void {
     if (frame.type === 'update') return this.#askForState()
     // Even its whole state builds on something that the peer does not have.
-    this.#refuse(frame.seq, new StatemeshError('UPDATE_GAP', 'the state of the peer has a gap'))
+    this.refuse(frame.seq, new StatemeshError('UPDATE_GAP', 'the state of the peer has a gap'))
   }
 
   /** A reader's `state` repeats the deletions that it knows; anything else is a write. */
@@ -367,11 +367,13 @@ export class DocumentChannel implements UpdateSource {
     this.#handlers.behind()
   }
 
-  #refuse(seq: number, error: StatemeshError): void {
+  /** Refuses what the peer sent from a number on; all of it, from 0. */
+  refuse(seq: number, error: StatemeshError): void {
+    if (this.#ended || this.#peerNumber === undefined) return
     const { code, retryable, message } = error
-    this.#link.send({ type: 'nack', channel: this.#peer, seq, code, retryable, message })
+    this.#link.send({ type: 'nack', channel: this.#peerNumber, seq, code, retryable, message })
     this.#link.offended(error)
-    if (code === 'ACCESS_DENIED') return // it goes on reading
+    if (code === 'ACCESS_DENIED' && seq > 0) return // it goes on reading
     this.close()
     this.#handlers.refused(error)
   }

@@ -35,6 +35,8 @@ export interface LinkSessionOptions {
   onOffence?(error: StatemeshError): void
   /** The peer asks for a fresh token. */
   onTokenAsked?(): void
+  /** The peer sends a fresh token of its own. */
+  onToken?(token: string): void
   /** The peer says who it is. */
   onPeer?(peer: FrameOf<'peer'>): void
   /** The link is gone, and every channel on it has ended. */
@@ -219,8 +221,8 @@ export class LinkSession implements ChannelLink {
       case 'pong':
         return this.#answered(frame.nonce)
       case 'token':
-        if (frame.token === '') this.#options.onTokenAsked?.()
-        return
+        if (frame.token === '') return this.#options.onTokenAsked?.()
+        return this.#options.onToken?.(frame.token)
       case 'peer':
         return this.#options.onPeer?.(frame)
       case 'open':
