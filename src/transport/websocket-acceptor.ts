@@ -12,7 +12,7 @@ import { type WebSocketLike, WebSocketLink } from './websocket-link.ts'
 /** A server of `node:https` or `node:http`, as far as it is needed here. */
 export interface HttpServerLike {
   address(): { port: number } | string | null
-  on(event: 'upgrade', listener: (...args: never[]) => void): unknown
+  readonly listening: boolean
 }
 
 export interface WebSocketAcceptorOptions {
