@@ -7,6 +7,7 @@
  *     the order of clocks, without a hole in `seq`. What others have put there is no part of it.
  * L2. A slot never moves: deleting turns a record into a hole at the same place. So an entry has
  *     the same `seq` on every replica, whatever is deleted, and whoever starts from a later state.
+ *     Only the holes of what was trimmed become one, at the beginning.
  * L3. The links of all slots are checked, but for those from `#checked` up to `#deferred`: what was
  *     there when the log was opened is checked on demand, since that costs a hash for each.
  */
@@ -23,6 +24,7 @@ import {
   linkBytes,
   readRecord,
 } from './log-entry.ts'
+import type { LaneTrim } from './log-trim.ts'
 
 /** Elements that are not read. */
 interface Hole {
@@ -72,6 +74,7 @@ export class LogLane {
   readonly #forks: LaneProblem[] = []
   /** The first one; those after it are no earlier. */
   #drift: LaneProblem | undefined
+  #trim: LaneTrim | undefined
   /** By Yjs id: what is not the writer's. */
   #foreign = new Map<string, StatemeshError>()
 
@@ -82,6 +85,37 @@ export class LogLane {
 
   get type(): Y.Array<unknown> {
     return this.#options.type
+  }
+
+  /** The first entry that was not trimmed. */
+  get trimmed(): number {
+    return this.#trim?.seq ?? 0
+  }
+
+  /** Takes in how far the lane was trimmed, before what was deleted for it is. */
+  setTrim(trim: LaneTrim): void {
+    this.#trim = trim
+  }
+
+  /**
+   * The entries from the beginning on that may go.
+   *
+   * @returns them, and how the lane is trimmed without them; undefined where there are none
+   */
+  trimmable(
+    mayGo: (record: LogRecord) => boolean,
+  ): { records: LogRecord[]; trim: LaneTrim; clock: number } | undefined {
+    const records: LogRecord[] = []
+    for (const slot of this.#slots) {
+      if ('length' in slot) {
+        // What cannot be read stays, to be looked at, and all behind it.
+        if (slot.error !== undefined) break
+      } else if (mayGo(slot)) records.push(slot)
+      else break
+    }
+    const last = records.at(-1)
+    if (last === undefined) return undefined
+    return { records, trim: { seq: last.seq + 1, link: linkAfter(last) }, clock: last.clock + 1 }
   }
 
   /**
@@ -128,11 +162,29 @@ export class LogLane {
         gone.push(slot)
       }
     }
-    const [first] = gone
+    const lost = gone.filter(({ seq }) => seq >= this.trimmed)
+    const [first] = lost
     if (first !== undefined) {
-      this.#options.report(gapError(this.writer, first.seq, gone.length))
+      this.#options.report(gapError(this.writer, first.seq, lost.length))
     }
+    this.#joinTrimmed()
     return gone
+  }
+
+  /** The slots of what was trimmed as one. */
+  #joinTrimmed(): void {
+    let count = 0
+    for (const slot of this.#slots) {
+      if (!('length' in slot) || slot.error || slot.seq + slot.length > this.trimmed) break
+      count += 1
+    }
+    const [first, last] = [this.#slots[0], this.#slots[count - 1]]
+    if (count < 2 || first === undefined || last === undefined) return
+    const length = last.seq + ('length' in last ? last.length : 1)
+    this.#slots.splice(0, count, { seq: 0, clock: first.clock, length, error: undefined })
+    this.#holes -= count - 1
+    this.#checked = Math.max(0, this.#checked - count + 1)
+    this.#deferred = Math.max(0, this.#deferred - count + 1)
   }
 
   /** Looks for content that is not the writer's, or not in the list. Linear in the items. */
@@ -166,9 +218,10 @@ export class LogLane {
       return { seq: last.seq + 1, link: linkAfter(last), timestamp: last.timestamp }
     }
     const record = this.#slots.findLast(slot => !('length' in slot)) as LogRecord | undefined
+    const seq = last.seq + last.length
     // Nobody can check a link to what is gone.
-    const link = new Uint8Array(linkBytes)
-    return { seq: last.seq + last.length, link, timestamp: record?.timestamp }
+    const link = this.#trim?.seq === seq ? this.#trim.link : new Uint8Array(linkBytes)
+    return { seq, link, timestamp: record?.timestamp }
   }
 
   record(seq: number): LogRecord | undefined {
@@ -196,7 +249,7 @@ export class LogLane {
 
   /** Whether whoever opens the log now would find a fork too: its two entries are still here. */
   #stands({ seq = 0 }: LaneProblem): boolean {
-    const before = seq === 0 || this.record(seq - 1) !== undefined
+    const before = seq === this.trimmed || this.record(seq - 1) !== undefined
     return before && this.record(seq) !== undefined
   }
 
@@ -227,7 +280,8 @@ export class LogLane {
   #holeOf(item: Y.Item, offset: number, seq: number): Hole {
     const hole = { seq, clock: item.id.clock + offset, length: item.length - offset }
     if (!item.deleted) return { ...hole, error: this.#invalid(seq, 'not an entry') }
-    this.#options.report(gapError(this.writer, seq, hole.length))
+    const lost = Math.min(hole.length, seq + hole.length - this.trimmed)
+    if (lost > 0) this.#options.report(gapError(this.writer, Math.max(seq, this.trimmed), lost))
     return { ...hole, error: undefined }
   }
 
@@ -258,12 +312,19 @@ export class LogLane {
     const slot = this.#slots[at]
     if (slot === undefined || 'length' in slot) return
     const before = this.#slots[at - 1]
-    if (before !== undefined && 'length' in before) return
-    const expected = before === undefined ? firstLink(this.writer) : linkAfter(before)
+    const expected = this.#linkBehind(before, slot.seq)
+    if (expected === undefined) return
     if (equalBytes(slot.link, expected)) return
     const error = this.#error('LOG_FORK', slot.seq, 'it does not follow the entry before it')
     this.#forks.push({ error, writer: this.writer, seq: slot.seq })
     this.#options.report(error)
+  }
+
+  /** The link that an entry has to carry; undefined where what it links to is gone. */
+  #linkBehind(before: LogRecord | Hole | undefined, seq: number): Uint8Array | undefined {
+    if (before === undefined) return firstLink(this.writer)
+    if (!('length' in before)) return linkAfter(before)
+    return this.#trim?.seq === seq ? this.#trim.link : undefined
   }
 
   #driftAt({ actor, seq }: LogRecord): void {
@@ -295,8 +356,11 @@ export class LogLane {
     }
     for (const slot of this.#slots) {
       if ('length' in slot && slot.error === undefined) {
-        gap = gap ?? { seq: slot.seq, length: 0 }
-        gap.length += slot.length
+        const seq = Math.max(slot.seq, this.trimmed)
+        const lost = slot.seq + slot.length - seq
+        if (lost <= 0) continue
+        gap = gap ?? { seq, length: 0 }
+        gap.length += lost
         continue
       }
       endGap()

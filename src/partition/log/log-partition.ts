@@ -6,6 +6,7 @@ import * as Y from 'yjs'
 import type { z } from 'zod'
 import { Emitter } from '../../base/emitter.ts'
 import { StatemeshError } from '../../base/error.ts'
+import { timestampMilliseconds } from '../../clock/hybrid-clock.ts'
 import type { PartitionDefinition } from '../../model/partition-definition.ts'
 import { encodeValue, handOut } from '../../model/value.ts'
 import { parseValue } from '../parse-value.ts'
@@ -13,6 +14,7 @@ import type { PartitionHost } from '../partition-host.ts'
 import { rootType } from '../root-type.ts'
 import { TransactionFeed } from '../transaction-feed.ts'
 import {
+  comparePositions,
   contentOf,
   jointEvery,
   jointsRoot,
@@ -21,6 +23,7 @@ import {
   linkAfter,
 } from './log-entry.ts'
 import { type LogLane, stampAfter } from './log-lane.ts'
+import { deleteBefore, trimsRow } from './log-trim.ts'
 import { type LogProblem, LogView } from './log-view.ts'
 
 export interface LogEntry<Value> extends LogPosition {
@@ -111,6 +114,50 @@ export class LogPartition<Value = unknown> {
       const positions = this.#push(lane, encoded, joints)
       this.#view.appended(lane)
       return positions
+    })
+  }
+
+  /**
+   * The entries from before a time that `trim` may take away: of each writer those from its first
+   * on, in the order of the log.
+   *
+   * @param before milliseconds since the Unix epoch
+   * @throws CLOSED
+   */
+  trimmable(before: number): LogEntry<Value>[] {
+    const isOld = ({ timestamp }: LogRecord) => timestampMilliseconds(timestamp) < before
+    const records = this.#beginnings(isOld).flatMap(({ records }) => records)
+    return records.sort(comparePositions).map(toEntry<Value>)
+  }
+
+  /**
+   * Takes the oldest entries away, for everybody: of each writer as many as are given without a gap
+   * from its first on. The chain of links goes on behind them, and `verify` does not take them for
+   * lost. Entries that this replica has not seen stay, wherever they are.
+   *
+   * @returns how many went
+   * @throws CLOSED
+   */
+  trim(entries: Iterable<Pick<LogPosition, 'writer' | 'seq'>>): number {
+    const given = new Set([...entries].map(({ writer, seq }) => `${writer}:${seq}`))
+    const found = this.#beginnings(({ writer, seq }) => given.has(`${writer}:${seq}`))
+    if (found.length === 0) return 0
+    const { doc } = this.#host
+    const trims = new Map(this.#view.trims)
+    for (const { lane, trim } of found) trims.set(lane.writer, trim)
+    doc.transact(() => {
+      this.#view.trimMap.set(doc.clientID.toString(36), trimsRow(trims))
+      for (const { lane, clock } of found) deleteBefore(lane.type, lane.writer, clock)
+    })
+    return found.reduce((sum, { records }) => sum + records.length, 0)
+  }
+
+  /** Of each lane the entries from the first on that may go. */
+  #beginnings(mayGo: (record: LogRecord) => boolean) {
+    this.#checkOpen()
+    return [...this.#view.lanes()].flatMap(lane => {
+      const found = lane.trimmable(mayGo)
+      return found === undefined ? [] : [{ lane, ...found }]
     })
   }
 

@@ -10,6 +10,7 @@ import { rootType } from '../root-type.ts'
 import { comparePositions, jointsRoot, type LogRecord, laneName, laneWriter } from './log-entry.ts'
 import { type LaneProblem, LogLane } from './log-lane.ts'
 import { LogOrder } from './log-order.ts'
+import { type LaneTrim, readTrims, trimsRoot } from './log-trim.ts'
 
 export interface LogProblem extends Omit<LaneProblem, 'writer'> {
   /** Whose lane it is; undefined for a root that is no lane. */
@@ -38,17 +39,34 @@ export class LogView {
   readonly #rootProblems = new Map<string, LogProblem>()
   /** One text for each actor, instead of one for each entry. */
   readonly #actors = new Map<unknown, ActorId>()
+  readonly #trimMap: Y.Map<unknown>
+  #trims: ReadonlyMap<number, LaneTrim>
   #rootsSeen = 0
   #arrivals: Arrival[] = []
 
   constructor(options: LogViewOptions) {
     this.#options = options
+    this.#trimMap = rootType(options.doc, trimsRoot, Y.Map<unknown>)
+    this.#trims = readTrims(this.#trimMap)
     this.#addRecords(this.#newLanes().flatMap(lane => open(lane, 'defer')))
     this.#arrivals = []
   }
 
   get laneCount(): number {
     return this.#lanes.size
+  }
+
+  /** The root map of how far lanes were trimmed; see `log-trim.ts`. */
+  get trimMap(): Y.Map<unknown> {
+    return this.#trimMap
+  }
+
+  get trims(): ReadonlyMap<number, LaneTrim> {
+    return this.#trims
+  }
+
+  lanes(): Iterable<LogLane> {
+    return this.#lanes.values()
   }
 
   record(writer: number, seq: number): LogRecord | undefined {
@@ -72,6 +90,7 @@ export class LogView {
 
   /** Takes in what a transaction has changed. */
   update({ changed, deleteSet, local }: Y.Transaction): void {
+    if ((changed as ReadonlyMap<unknown, unknown>).has(this.#trimMap)) this.#readTrims()
     const added = this.#newLanes().flatMap(lane => open(lane, 'check'))
     for (const type of changed.keys()) {
       const lane = this.#byType.get(type)
@@ -102,6 +121,11 @@ export class LogView {
     return [...this.#rootProblems.values(), ...lanes.flatMap(lane => lane.problems())]
   }
 
+  #readTrims(): void {
+    this.#trims = readTrims(this.#trimMap)
+    for (const [writer, trim] of this.#trims) this.#lanes.get(writer)?.setTrim(trim)
+  }
+
   #addRecords(records: LogRecord[]): void {
     const last = this.order.last
     for (const record of records.sort(comparePositions)) {
@@ -119,7 +143,7 @@ export class LogView {
     const lanes: LogLane[] = []
     for (const root of [...doc.share.keys()]) {
       const writer = laneWriter(root)
-      if (root === jointsRoot || this.#rootProblems.has(root)) continue
+      if (root === jointsRoot || root === trimsRoot || this.#rootProblems.has(root)) continue
       if (writer === undefined) this.#reject(root, 'ROOT_UNKNOWN', 'it is not ours')
       else if (!this.#lanes.has(writer)) lanes.push(...this.#addLane(root, writer))
     }
@@ -138,6 +162,8 @@ export class LogView {
         parseActor: this.#parseActor,
         observe: timestamp => clock.observe(timestamp),
       })
+      const trim = this.#trims.get(writer)
+      if (trim !== undefined) lane.setTrim(trim)
       this.#lanes.set(writer, lane)
       this.#byType.set(type, lane)
       return [lane]
