@@ -54,15 +54,16 @@ function wireFault(
 /** A fault that has hold of one replica's process until it is healed. */
 function memberFault(
   fault: Omit<ProcessFault, 'strike'>,
-  strike: (member: FleetMember) => Promise<Heal>,
+  strike: (member: FleetMember, fleet: ProcessFleet) => Promise<Heal>,
 ): ProcessFault {
   return {
     ...fault,
-    async strike({ free, dice }) {
+    async strike(fleet) {
+      const { free, dice } = fleet
       if (free.length === 0) return undefined
       const member = dice.pick(free)
       member.isStruck = true
-      const heal = await strike(member)
+      const heal = await strike(member, fleet)
       return async () => {
         await heal()
         member.isStruck = false
@@ -116,10 +117,14 @@ export const processFaults: readonly ProcessFault[] = [
   wireFault('hold', 4, () => ({ held: true })),
   wireFault('delay', 3, dice => ({ delayMilliseconds: dice.between(10, 400) })),
   wireFault('throttle', 3, dice => ({ bytesPerMillisecond: dice.between(0.5, 20) })),
-  memberFault({ name: 'replica SIGKILL', weight: 4, lastsMilliseconds: [0, 800] }, async member => {
-    await member.kill()
-    return () => member.start()
-  }),
+  memberFault(
+    { name: 'replica SIGKILL', weight: 4, lastsMilliseconds: [0, 800] },
+    async (member, fleet) => {
+      if (fleet.dice.chance(0.5)) await fleet.nextFlush('local', member)
+      await member.kill()
+      return () => member.start()
+    },
+  ),
   memberFault({ name: 'replica restart', weight: 1, lastsMilliseconds: [0, 500] }, async member => {
     await member.stop()
     return () => member.start()
@@ -132,6 +137,7 @@ export const processFaults: readonly ProcessFault[] = [
     },
   ),
   relayFault({ name: 'relay SIGKILL', weight: 2, lastsMilliseconds: [0, 800] }, async fleet => {
+    if (fleet.dice.chance(0.5)) await fleet.nextFlush('durable')
     await fleet.killRelay()
     if (!fleet.hasBackup || fleet.dice.chance(0.3)) await fleet.backUpRelay()
     return () => fleet.relay.start()

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { RelayEvent } from '../../server/relay-options.ts'
+import { systemTime } from '../../src/base/time.ts'
 import { checkRelayEvent } from '../checkers/refusals.ts'
 import { Violation } from '../checkers/violation.ts'
 import { RelayProcess } from '../demo/relay-process.ts'
@@ -28,6 +29,9 @@ const dist = fileURLToPath(new URL('../../', import.meta.url))
 const thinkMilliseconds = 25
 const operationsPerFlush = 8
 
+/** A partition may keep acks away for longer than a fault is worth waiting. */
+const aimMillisecondsMax = 500
+
 export class ProcessFleet {
   readonly judge: Judge = new Judge()
   readonly dice: Dice
@@ -39,6 +43,7 @@ export class ProcessFleet {
   #isLossy = false
   #hasBackup = false
   readonly #directory: string
+  readonly #watchers = new Set<(line: HistoryLine) => void>()
 
   constructor({ directory, replicas, dice, onRecord, onLost }: ProcessFleetOptions) {
     this.#directory = directory
@@ -61,8 +66,10 @@ export class ProcessFleet {
         seed: dice.source.uint32() & 0x7fffffff,
         relayPort: () => this.relay.port,
         onRecord: (at, record) => {
-          this.judge.add({ who: name, at, record })
-          onRecord({ who: name, at, record })
+          const line = { who: name, at, record }
+          this.judge.add(line)
+          for (const watcher of this.#watchers) watcher(line)
+          onRecord(line)
         },
         onLost,
       })
@@ -86,6 +93,27 @@ export class ProcessFleet {
     await Promise.all(this.members.map(({ proxy }) => proxy.listen()))
     await this.relay.start()
     await Promise.all(this.members.map(member => member.start()))
+  }
+
+  /**
+   * Resolves when a flush to a level has just been acknowledged to somebody, or after a while: the
+   * moment to kill whoever may have promised too much.
+   */
+  nextFlush(level: 'local' | 'durable', who?: FleetMember): Promise<void> {
+    return new Promise(resolve => {
+      const end = () => {
+        cancel()
+        this.#watchers.delete(watcher)
+        resolve()
+      }
+      const watcher = (line: HistoryLine) => {
+        const { record } = line
+        const isAck = record.kind === 'flushed' && record.level === level
+        if (isAck && (who === undefined || who.name === line.who)) end()
+      }
+      const cancel = systemTime.after(aimMillisecondsMax, end)
+      this.#watchers.add(watcher)
+    })
   }
 
   /** Kills the relay, and holds what is on its disk against what it has acknowledged. */
