@@ -63,6 +63,8 @@ export const errorCodes = {
   STORAGE_UNAVAILABLE: { retryable: true },
   LAYER_UNAVAILABLE: { retryable: true },
   INVALIDATIONS_MISSED: { retryable: false },
+  DOCUMENT_UNKNOWN: { retryable: false },
+  DATA_EXISTS: { retryable: false },
   // updates and frames
   UPDATE_INVALID: { retryable: false },
   UPDATE_GAP: { retryable: true },

@@ -7,13 +7,23 @@ import { StatemeshError, toStatemeshError } from '../base/error.ts'
 import { valueDepthMax } from '../model/value.ts'
 import { Table, table } from './table.ts'
 
-type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
+export type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
 
 const tag = '$'
 
 /** @throws VALUE_INVALID for what cannot be stored */
 export function stateText(value: unknown): string {
-  return JSON.stringify(toJson(value, 0))
+  return JSON.stringify(stateJson(value))
+}
+
+/** What `stateText` writes, before it is a text. @throws VALUE_INVALID for what cannot be stored */
+export function stateJson(value: unknown): Json {
+  return toJson(value, 0)
+}
+
+/** @throws VALUE_INVALID for what `stateJson` does not give */
+export function readStateJson(json: Json): unknown {
+  return fromJson(json, 0)
 }
 
 /** @throws VALUE_INVALID for a text that `stateText` does not give */
@@ -24,7 +34,7 @@ export function readStateText(text: string): unknown {
   } catch (thrown) {
     throw toStatemeshError(thrown, 'VALUE_INVALID')
   }
-  return fromJson(json, 0)
+  return readStateJson(json)
 }
 
 function toJson(value: unknown, depth: number): Json {
@@ -40,6 +50,9 @@ function toJson(value: unknown, depth: number): Json {
       return { [tag]: 'bigint', of: String(value) }
     case 'object':
       return value === null ? null : objectToJson(value, depth + 1)
+    case 'undefined':
+      if (depth > 0) return { [tag]: 'undefined' } // an element; fields are left out
+      throw invalid('undefined is no value')
     default:
       throw invalid(`a ${typeof value} cannot be stored`)
   }
@@ -94,6 +107,7 @@ function fromTagged(type: unknown, of: Json, depth: number): unknown {
         return fieldsFrom(of as [string, Json][], depth)
     }
   }
+  if (type === 'undefined') return undefined
   if (type === 'date') return new Date(fromJson(of, depth) as number)
   if (typeof of === 'string') {
     if (type === 'number') return Number(of)

@@ -11,7 +11,7 @@ import type { Storage } from './storage.ts'
 
 const recordKey = 'incarnation'
 
-interface IncarnationRecord {
+export interface IncarnationRecord {
   generation: string
   clientID: number
   /** Whether this incarnation ended with everything it wrote on disk. */
@@ -103,6 +103,18 @@ export async function openIncarnation(
   const incarnation = new Incarnation(storage, random, stored && parseRecord(stored))
   await incarnation.begin()
   return incarnation
+}
+
+/**
+ * What a store says of its incarnation, without taking it into use; undefined where it says nothing.
+ *
+ * @throws STORAGE_UNAVAILABLE, CLOSED
+ */
+export async function readIncarnation(
+  storage: Pick<Storage, 'records'>,
+): Promise<Readonly<IncarnationRecord> | undefined> {
+  const stored = (await storage.records(recordKey)).get(recordKey)
+  return stored && parseRecord(stored)
 }
 
 function parseRecord(stored: Uint8Array): IncarnationRecord | undefined {

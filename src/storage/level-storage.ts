@@ -297,7 +297,8 @@ async function prepareChange(
   }
 }
 
-function putUpdate(key: Uint8Array, update: Uint8Array, slab?: ByteSlab): Operation {
+/** For one key of a document's log. */
+export function putUpdate(key: Uint8Array, update: Uint8Array, slab?: ByteSlab): Operation {
   return { type: 'put', key, value: sealUpdate(update, crc32c(key), slab) }
 }
 
@@ -305,7 +306,12 @@ function putRecord(key: string, value: Uint8Array | undefined): Operation {
   return value ? { type: 'put', key: recordKey(key), value } : { type: 'del', key: recordKey(key) }
 }
 
-function putStateVector(document: string, clock: number, stateVector: Uint8Array): Operation {
+/** For the entry that lists a document. */
+export function putStateVector(
+  document: string,
+  clock: number,
+  stateVector: Uint8Array,
+): Operation {
   const encoder = encoding.createEncoder()
   encoding.writeVarUint(encoder, clock)
   encoding.writeVarUint8Array(encoder, stateVector)
@@ -332,7 +338,7 @@ function damagedPrefix(document: string): string {
  * What an update holds without a gap. Read from its index or structure, as Yjs's own function decodes
  * all content and takes 300 ms for 10 MB.
  */
-function stateVectorOf(update: Uint8Array): Uint8Array {
+export function stateVectorOf(update: Uint8Array): Uint8Array {
   const clocks = new Map<number, number>()
   for (const { client, clock, end } of (readUpdateIndex(update) ?? readUpdateStructure(update))
     .blocks) {
