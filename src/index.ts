@@ -142,6 +142,36 @@ export type {
 } from './observe/analytics/analytics-report.ts'
 export type { GrowthPoint } from './observe/analytics/growth.ts'
 export type { LatencySummary } from './observe/analytics/latency-histogram.ts'
+export type { DocumentKind } from './observe/debugger/document-kind.ts'
+export type {
+  BudgetState,
+  DocumentProblem,
+  DocumentState,
+  EntryState,
+  LogEntryState,
+  RegisterState,
+} from './observe/debugger/document-state.ts'
+export {
+  type ExportedDocument,
+  exportJson,
+  type JsonExport,
+  readJsonExport,
+} from './observe/debugger/json-export.ts'
+export type { NativeState } from './observe/debugger/native-state.ts'
+export type { RewindMoment, Rewound } from './observe/debugger/rewind.ts'
+export {
+  type DocumentDifference,
+  type DocumentSnapshot,
+  type DocumentSource,
+  StateDebugger,
+} from './observe/debugger/state-debugger.ts'
+export {
+  type DeepChange,
+  diffStates,
+  type StateDifference,
+} from './observe/debugger/state-diff.ts'
+export { type WatchedChange, watchPartition } from './observe/debugger/watch.ts'
+export { writeState } from './observe/debugger/written-state.ts'
 export type { Threshold } from './observe/health/alarm.ts'
 export type { HealthOptions } from './observe/health/health-monitor.ts'
 export type {
@@ -280,6 +310,7 @@ export type {
 } from './storage/layers/layered-store.ts'
 export { type LayeredStoreOptions, openLayeredStore } from './storage/layers/open-layered-store.ts'
 export type { RedisOptions } from './storage/layers/redis-connection.ts'
+export { type ImportOptions, importDocuments } from './storage/level-import.ts'
 export { openLevelStorage } from './storage/level-storage.ts'
 export { createMemoryStorage } from './storage/memory-storage.ts'
 export type { DamagedRecord, Storage, StoredDocument, StoredUpdate } from './storage/storage.ts'

@@ -22,6 +22,7 @@ import type { Scope } from './model/scope.ts'
 import { checkWriter } from './model/writer-limit.ts'
 import type { AnalyticsReport } from './observe/analytics/analytics-report.ts'
 import { ReplicaMeter } from './observe/analytics/replica-meter.ts'
+import { StateDebugger } from './observe/debugger/state-debugger.ts'
 import type { HealthOptions } from './observe/health/health-monitor.ts'
 import type { HealthAlertChange, HealthReport } from './observe/health/health-report.ts'
 import { ReplicaVitals } from './observe/health/replica-vitals.ts'
@@ -337,6 +338,21 @@ export class Replica {
   /** Where other replicas can dial this one. */
   get addresses(): readonly string[] {
     return this.#parts.mesh?.addresses ?? []
+  }
+
+  /** Looks into the stored documents of this replica, whatever their partitions; changes nothing. */
+  debugger(): StateDebugger {
+    const { journal, storage } = this.#parts
+    return new StateDebugger({
+      documents: async () => {
+        await journal.whenDurable()
+        return storage.documents()
+      },
+      load: async document => {
+        await journal.whenDurable()
+        return storage.load(document)
+      },
+    })
   }
 
   /** Calls `listener` at every `event` until the returned function is called. */

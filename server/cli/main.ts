@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line of Statemesh. */
 import { Command } from 'commander'
+import { addDataCommands } from './data-commands.ts'
 import { addRelayCommand } from './relay-command.ts'
 import { addTokenCommand } from './token-command.ts'
 
@@ -9,4 +10,5 @@ const program = new Command('statemesh').description(
 )
 addRelayCommand(program)
 addTokenCommand(program)
+addDataCommands(program)
 await program.parseAsync()

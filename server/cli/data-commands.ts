@@ -1,0 +1,110 @@
+/**
+ * `statemesh inspect`, `diff`, `rewind`, `export` and `import`: what a data directory holds, of a replica
+ * or a relay, running or not. All but `import --write` and the output of `export` only read.
+ */
+import { type Command, InvalidArgumentError } from 'commander'
+import { toStatemeshError } from '../../src/base/error.ts'
+import { type ExportFlags, exportData } from './export-data.ts'
+import { type ImportFlags, importData } from './import-data.ts'
+import {
+  type DiffFlags,
+  diffData,
+  type InspectFlags,
+  inspectData,
+  type RewindFlags,
+  rewindData,
+} from './inspect-data.ts'
+import { log } from './log.ts'
+import type { Outcome } from './outcome.ts'
+
+/** Of errors, as diff(1) has it. */
+const failed = 2
+const limitDefault = 50
+
+export function addDataCommands(program: Command): void {
+  add(program, 'inspect', 'show what a data directory holds, or one document of it')
+    .argument('<directory>', 'of a replica or a relay, running or not; or an exported file')
+    .argument('[document]', 'such as room:r1/users')
+    .option('--limit <rows>', 'how many rows are shown', parseCount, limitDefault)
+    .option('--json', 'print JSON')
+    .action((directory: string, document: string | undefined, flags: InspectFlags) =>
+      run('inspect', () => inspectData(directory, document, flags)),
+    )
+  add(program, 'diff', 'show what differs between two places; exits with 1 if something does')
+    .argument('<before>', 'a data directory, or an exported file')
+    .argument('<after>', 'another one')
+    .option('--document <name>', 'only this document')
+    .option('--limit <rows>', 'how many rows are shown', parseCount, limitDefault)
+    .option('--json', 'print JSON')
+    .action((before: string, after: string, flags: DiffFlags) =>
+      run('diff', () => diffData(before, after, flags)),
+    )
+  add(program, 'rewind', 'show a document as it was; changes nothing')
+    .argument('<directory>', 'a data directory')
+    .argument('<document>', 'such as room:r1/users')
+    .option('--to <time>', 'an ISO time, or milliseconds since 1970', parseTime)
+    .option('--updates <count>', 'after so many of its stored updates', parseCount)
+    .option('--limit <rows>', 'how many rows are shown', parseCount, limitDefault)
+    .option('--json', 'print JSON')
+    .action((directory: string, document: string, flags: RewindFlags) =>
+      run('rewind', () => rewindData(directory, document, flags)),
+    )
+  add(program, 'export', 'write documents as JSON, as a Yjs update, or as a y-leveldb directory')
+    .argument('<directory>', 'a data directory')
+    .option('--format <format>', 'json, update or leveldb', parseFormat, 'json')
+    .option('--document <name>', 'only this document; may be repeated', collect)
+    .option('--output <path>', 'where to; JSON goes to stdout without it')
+    .option('--values-only', 'JSON without the updates that make documents again exactly')
+    .action((directory: string, flags: ExportFlags) =>
+      run('export', () => exportData(directory, flags)),
+    )
+  add(program, 'import', 'put documents into a data directory that no process has open')
+    .argument('<directory>', 'of a replica or a relay; made if it is not there')
+    .argument('<source>', 'exported JSON, a Yjs update, or a data or y-leveldb directory')
+    .option('--document <name>', 'only this document; of an update, its name')
+    .option('--write', 'do it; without it, only say what would be written')
+    .option('--json', 'print JSON')
+    .action((directory: string, source: string, flags: ImportFlags) =>
+      run('import', () => importData(directory, source, flags)),
+    )
+}
+
+/** A command whose misuse does not look like the 1 of `diff`. */
+function add(program: Command, name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : failed))
+}
+
+async function run(name: string, act: () => Promise<Outcome>): Promise<void> {
+  try {
+    const { text, exitCode } = await act()
+    if (text !== '') process.stdout.write(`${text}\n`)
+    process.exitCode = exitCode
+  } catch (thrown) {
+    const { code, message } = toStatemeshError(thrown, 'STORAGE_UNAVAILABLE')
+    log({ level: 'error', event: `${name}-failed`, code, message })
+    process.exitCode = failed
+  }
+}
+
+function parseCount(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('not a count.')
+}
+
+function parseTime(text: string): number {
+  const time = /^\d+$/.test(text) ? Number(text) : Date.parse(text)
+  if (Number.isSafeInteger(time)) return time
+  throw new InvalidArgumentError('a time is like 2026-01-31T12:00:00Z, or milliseconds since 1970.')
+}
+
+function parseFormat(text: string): string {
+  if (['json', 'update', 'leveldb'].includes(text)) return text
+  throw new InvalidArgumentError('formats are json, update and leveldb.')
+}
+
+function collect(name: string, names: string[] = []): string[] {
+  return [...names, name]
+}
