@@ -2,16 +2,15 @@
  * The front door: one process's copy of the state. The composition root of the library, and the
  * only file that knows all areas.
  */
-import * as Y from 'yjs'
 import { Emitter } from './base/emitter.ts'
-import { StatemeshError, toStatemeshError } from './base/error.ts'
+import { StatemeshError } from './base/error.ts'
 import { type MemorySource, systemMemory } from './base/memory.ts'
 import { type RandomSource, randomId, systemRandom } from './base/random.ts'
 import { systemTime, type TimeSource } from './base/time.ts'
 import { HybridClock } from './clock/hybrid-clock.ts'
 import { DocumentSet } from './document/document-set.ts'
 import { Journal } from './document/journal.ts'
-import type { ReplicaDocument } from './document/replica-document.ts'
+import { writerWarning } from './document/writer-warning.ts'
 import type { IntegrityMonitor } from './history/integrity/integrity-monitor.ts'
 import type { Mesh, PeerStatus } from './mesh/mesh.ts'
 import { openMesh, type PeerOptions } from './mesh/open-mesh.ts'
@@ -19,10 +18,9 @@ import type { Replication } from './mesh/replication.ts'
 import { type DocumentName, documentName } from './model/document-name.ts'
 import { type ActorId, parseActorId } from './model/id.ts'
 import type { Scope } from './model/scope.ts'
-import { checkWriter } from './model/writer-limit.ts'
 import type { AnalyticsReport } from './observe/analytics/analytics-report.ts'
 import { ReplicaMeter } from './observe/analytics/replica-meter.ts'
-import { StateDebugger } from './observe/debugger/state-debugger.ts'
+import { durableSource, StateDebugger } from './observe/debugger/state-debugger.ts'
 import type { HealthOptions } from './observe/health/health-monitor.ts'
 import type { HealthAlertChange, HealthReport } from './observe/health/health-report.ts'
 import { ReplicaVitals } from './observe/health/replica-vitals.ts'
@@ -270,7 +268,8 @@ export class Replica {
     const { document, release } = await documents.hold(documentName(scope, definition.name))
     try {
       this.#assertOpen() // it may have been closed while the document was loaded
-      this.#checkWriters(document)
+      const tooMany = writerWarning(document)
+      if (tooMany !== undefined) events.emit('warning', tooMany)
       const handle = openPartition(definition, {
         doc: document.doc,
         actor,
@@ -343,16 +342,7 @@ export class Replica {
   /** Looks into the stored documents of this replica, whatever their partitions; changes nothing. */
   debugger(): StateDebugger {
     const { journal, storage } = this.#parts
-    return new StateDebugger({
-      documents: async () => {
-        await journal.whenDurable()
-        return storage.documents()
-      },
-      load: async document => {
-        await journal.whenDurable()
-        return storage.load(document)
-      },
-    })
+    return new StateDebugger(durableSource(storage, journal))
   }
 
   /** Calls `listener` at every `event` until the returned function is called. */
@@ -439,20 +429,6 @@ export class Replica {
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
-  }
-
-  /** The relay refuses a writer too many; whoever opens the document hears of it before. */
-  #checkWriters({ name, doc }: ReplicaDocument): void {
-    const known = {
-      get: (client: number) => Y.getState(doc.store, client),
-      size: doc.store.clients.size,
-    }
-    try {
-      checkWriter(doc.clientID, known)
-    } catch (thrown) {
-      const { code, message } = toStatemeshError(thrown, 'WRITERS_EXCEEDED')
-      this.#parts.events.emit('warning', new StatemeshError(code, `${name}: ${message}`))
-    }
   }
 
   async #replicate(nodes: number, deadline: Deadline): Promise<void> {

@@ -4,6 +4,7 @@
  */
 import * as Y from 'yjs'
 import { StatemeshError } from '../../base/error.ts'
+import type { Journal } from '../../document/journal.ts'
 import { auditName } from '../../history/history-definition.ts'
 import { parseDocumentName, splitDocumentName } from '../../model/document-name.ts'
 import type { DamagedRecord, StoredDocument } from '../../storage/storage.ts'
@@ -16,6 +17,20 @@ import { diffStates, type StateDifference } from './state-diff.ts'
 export interface DocumentSource {
   documents(): Promise<readonly string[]>
   load(document: string): Promise<StoredDocument>
+}
+
+/** The documents of a storage with all that is on its way there. */
+export function durableSource(storage: DocumentSource, journal: Journal): DocumentSource {
+  return {
+    documents: async () => {
+      await journal.whenDurable()
+      return storage.documents()
+    },
+    load: async document => {
+      await journal.whenDurable()
+      return storage.load(document)
+    },
+  }
 }
 
 /** What a document says at one moment, and what is known about it. */

@@ -1,0 +1,20 @@
+/** The relay refuses a writer too many; whoever opens the document hears of it before. */
+import * as Y from 'yjs'
+import { StatemeshError, toStatemeshError } from '../base/error.ts'
+import { checkWriter } from '../model/writer-limit.ts'
+import type { ReplicaDocument } from './replica-document.ts'
+
+/** Why this replica's writer is one too many in a document; undefined where it is not. */
+export function writerWarning({ name, doc }: ReplicaDocument): StatemeshError | undefined {
+  const known = {
+    get: (client: number) => Y.getState(doc.store, client),
+    size: doc.store.clients.size,
+  }
+  try {
+    checkWriter(doc.clientID, known)
+    return undefined
+  } catch (thrown) {
+    const { code, message } = toStatemeshError(thrown, 'WRITERS_EXCEEDED')
+    return new StatemeshError(code, `${name}: ${message}`)
+  }
+}
