@@ -112,6 +112,7 @@ export {
   splitDocumentName,
 } from './model/document-name.ts'
 export type { ActorId } from './model/id.ts'
+export type { BucketIndex, IndexChoice, IndexChoices } from './model/index-definition.ts'
 export {
   definePartition,
   type MergeChoice,
@@ -213,6 +214,19 @@ export type {
 } from './partition/log/log-partition.ts'
 export type { PartitionHandle } from './partition/open-partition.ts'
 export type { RegisterChange, RegisterPartition } from './partition/register/register-partition.ts'
+export type { FieldConditions, Filter, Sort } from './query/filter-types.ts'
+export type { IndexDifference } from './query/index-verify.ts'
+export type { LiveChange, LiveQuery } from './query/live-query.ts'
+export type { Explanation, FindOptions, Found, Page, PageOptions } from './query/queries.ts'
+export type { IndexStatus, QueryableRegisters, QueryHandle } from './query/queryable-registers.ts'
+export {
+  openQueries,
+  type QueryReplica,
+  queriesOver,
+  type ScopedFound,
+  type ScopedPartition,
+  type ScopedQueries,
+} from './query/scoped-queries.ts'
 export {
   type FlushLevel,
   type FlushOptions,

@@ -15,7 +15,7 @@ import type { IntegrityMonitor } from './history/integrity/integrity-monitor.ts'
 import type { Mesh, PeerStatus } from './mesh/mesh.ts'
 import { openMesh, type PeerOptions } from './mesh/open-mesh.ts'
 import type { Replication } from './mesh/replication.ts'
-import { type DocumentName, documentName } from './model/document-name.ts'
+import { type DocumentName, documentName, scopesOf } from './model/document-name.ts'
 import { type ActorId, parseActorId } from './model/id.ts'
 import type { Scope } from './model/scope.ts'
 import type { AnalyticsReport } from './observe/analytics/analytics-report.ts'
@@ -25,12 +25,10 @@ import type { HealthOptions } from './observe/health/health-monitor.ts'
 import type { HealthAlertChange, HealthReport } from './observe/health/health-report.ts'
 import { ReplicaVitals } from './observe/health/replica-vitals.ts'
 import { StorageMonitor } from './observe/storage-monitor.ts'
-import {
-  type AnyPartitionDefinition,
-  openPartition,
-  type PartitionHandle,
-} from './partition/open-partition.ts'
+import { type AnyPartitionDefinition, openPartition } from './partition/open-partition.ts'
+import type { PartitionHost } from './partition/partition-host.ts'
 import { subprotocol } from './protocol/frame.ts'
+import { QueryableRegisters, type QueryHandle } from './query/queryable-registers.ts'
 import { withCompaction } from './storage/compaction.ts'
 import { type Incarnation, openIncarnation } from './storage/incarnation.ts'
 import { openLevelStorage } from './storage/level-storage.ts'
@@ -261,7 +259,7 @@ export class Replica {
     scope: Scope,
     definition: Definition,
     options: { actor?: string } = {},
-  ): Promise<PartitionHandle<Definition>> {
+  ): Promise<QueryHandle<Definition>> {
     const { documents, incarnation, sync, clock, time, checkPolicies, events, vitals } = this.#parts
     this.#assertOpen()
     const actor = options.actor === undefined ? this.#parts.actor : parseActorId(options.actor)
@@ -270,7 +268,7 @@ export class Replica {
       this.#assertOpen() // it may have been closed while the document was loaded
       const tooMany = writerWarning(document)
       if (tooMany !== undefined) events.emit('warning', tooMany)
-      const handle = openPartition(definition, {
+      const host: PartitionHost = {
         doc: document.doc,
         actor,
         clock,
@@ -291,14 +289,27 @@ export class Replica {
           closed()
           release()
         },
-      })
+      }
+      const handle = openPartition(definition, host, QueryableRegisters)
       this.#handles.add(handle)
       const closed = vitals.opened(document.name, handle)
-      return handle
+      return handle as QueryHandle<Definition>
     } catch (error) {
       release()
       throw error
     }
+  }
+
+  /**
+   * The scopes of which this replica has a partition, and not only the relay, by their texts.
+   *
+   * @throws CLOSED, STORAGE_UNAVAILABLE
+   */
+  async scopes({ name: partition }: AnyPartitionDefinition): Promise<Scope[]> {
+    const { storage, documents } = this.#parts
+    this.#assertOpen()
+    const loaded = documents.loaded.map(({ name }) => name)
+    return scopesOf(partition, [...(await storage.documents()), ...loaded])
   }
 
   /** What the link does, and how much the relay is not known to have. */

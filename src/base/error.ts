@@ -49,6 +49,11 @@ export const errorCodes = {
   HANDLER_INTERRUPTED: { retryable: false },
   REPLY_TIMEOUT: { retryable: true },
   QUOTA_EXCEEDED: { retryable: false },
+  // queries
+  FILTER_INVALID: { retryable: false },
+  CURSOR_INVALID: { retryable: false },
+  INDEX_UNKNOWN: { retryable: false },
+  INDEX_FAILED: { retryable: false },
   // budgets
   BUDGET_INSUFFICIENT: { retryable: false },
   BUDGET_UNREACHABLE: { retryable: true },

@@ -70,3 +70,11 @@ export function splitDocumentName(
     throw error
   }
 }
+
+/** The scopes of which there is a partition among documents, each once, by their texts. */
+export function scopesOf(partition: string, documents: Iterable<string>): Scope[] {
+  return [...new Set(documents)].sort().flatMap(name => {
+    const parts = isDocumentName(name) ? splitDocumentName(name) : undefined
+    return parts?.partition === partition ? [parts.scope] : []
+  })
+}

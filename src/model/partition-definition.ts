@@ -7,6 +7,7 @@ import type { z } from 'zod'
 import { StatemeshError } from '../base/error.ts'
 import { type BudgetRules, budgetRulesFault } from './budget-rules.ts'
 import type { ActorId } from './id.ts'
+import { type AnyIndexChoices, type IndexChoices, indexesFault } from './index-definition.ts'
 
 /** The policies there are, beside a function of your own; see the README on choosing one. */
 export const policyNames = [
@@ -22,6 +23,13 @@ export type PolicyName = (typeof policyNames)[number]
 
 /** The policies under which a partition holds keys with whole values. */
 export type RegisterPolicyName = 'last-write-wins' | 'merge' | 'manual'
+
+const registerPolicies: readonly AnyPolicyChoice[] = ['last-write-wins', 'merge', 'manual']
+
+/** Whether a partition of that policy holds keys with whole values. */
+export function isRegisterPolicy(policy: AnyPolicyChoice): boolean {
+  return typeof policy === 'function' || registerPolicies.includes(policy)
+}
 
 /** One stored write of a key. Writes that did not see each other are siblings. */
 export interface Sibling<Value = unknown> {
@@ -87,6 +95,8 @@ export interface PartitionDefinition<
   readonly merge: MergeTree | undefined
   /** The rules of the `budget` policy. */
   readonly budget: BudgetRules | undefined
+  /** The indexes that queries may use. */
+  readonly indexes: AnyIndexChoices | undefined
 }
 
 export interface PartitionOptions<Value, Chosen extends PolicyChoice<Value>> {
@@ -98,13 +108,16 @@ export interface PartitionOptions<Value, Chosen extends PolicyChoice<Value>> {
   merge?: MergeFields<Value>
   /** Only with the policy `budget`. */
   budget?: BudgetRules
+  /** Only with policies of keys with whole values. They are of this replica, and are not stored. */
+  indexes?: IndexChoices<Value>
 }
 
 /**
  * Declares a partition.
  *
  * @throws PARTITION_INVALID for a malformed name, an unknown policy or merge choice, merge
- * choices with another policy, or a version that is not a positive integer
+ * choices or indexes with another policy, malformed indexes, or a version that is not a positive
+ * integer
  */
 export function definePartition<
   Value = unknown,
@@ -121,7 +134,7 @@ export function definePartition<Value = unknown>(
 export function definePartition<Value, Chosen extends PolicyChoice<Value>>(
   options: PartitionOptions<Value, Chosen>,
 ): PartitionDefinition<Value, Chosen> {
-  const { name, policy, schema, version = 1, merge, budget } = options
+  const { name, policy, schema, version = 1, merge, budget, indexes } = options
   parsePartitionName(name)
   if (typeof policy !== 'function' && !policyNames.includes(policy as PolicyName)) {
     throw invalid(name, `unknown policy "${String(policy)}"`)
@@ -138,6 +151,11 @@ export function definePartition<Value, Chosen extends PolicyChoice<Value>>(
     const fault = budgetRulesFault(budget)
     if (fault !== undefined) throw invalid(name, fault)
   }
+  if (indexes !== undefined) {
+    if (!isRegisterPolicy(policy)) throw invalid(name, `a ${String(policy)} has no indexes`)
+    const fault = indexesFault(indexes as AnyIndexChoices)
+    if (fault !== undefined) throw invalid(name, fault)
+  }
   return Object.freeze({
     name,
     policy,
@@ -145,6 +163,7 @@ export function definePartition<Value, Chosen extends PolicyChoice<Value>>(
     version,
     merge: merge as MergeTree | undefined,
     budget: budget && Object.freeze({ ...budget }),
+    indexes: indexes && (Object.freeze({ ...indexes }) as AnyIndexChoices),
   })
 }
 

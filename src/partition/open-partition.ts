@@ -28,19 +28,31 @@ export type PartitionHandle<Definition extends AnyPartitionDefinition> =
             : RegisterPartition<Value>
     : never
 
+/** What a partition of registers opens as. */
+export type RegisterHandle = new (
+  definition: PartitionDefinition,
+  host: PartitionHost,
+) => RegisterPartition
+
 /**
  * Opens a partition on a loaded document.
  *
+ * @param Registers more than what this area knows of, for who knows more
  * @throws PARTITION_INVALID, ROOT_MISMATCH when the document is in use as another kind
  */
 export function openPartition<const Definition extends AnyPartitionDefinition>(
   definition: Definition,
   host: PartitionHost,
+  Registers: RegisterHandle = RegisterPartition,
 ): PartitionHandle<Definition> {
-  return openHandle(definition, host) as PartitionHandle<Definition>
+  return openHandle(definition, host, Registers) as PartitionHandle<Definition>
 }
 
-function openHandle(definition: AnyPartitionDefinition, host: PartitionHost): unknown {
+function openHandle(
+  definition: AnyPartitionDefinition,
+  host: PartitionHost,
+  Registers: RegisterHandle,
+): unknown {
   switch (definition.policy) {
     case 'crdt':
       return new CrdtPartition(host)
@@ -51,6 +63,6 @@ function openHandle(definition: AnyPartitionDefinition, host: PartitionHost): un
     case 'budget':
       return new BudgetPartition(definition.budget ?? {}, host)
     default:
-      return new RegisterPartition(definition, host)
+      return new Registers(definition, host)
   }
 }

@@ -12,7 +12,7 @@ import {
   type MigratedPartition,
   openHistory,
   openMigrated,
-  type RegisterPartition,
+  type QueryableRegisters,
   room,
   supplyCheck,
   systemTime,
@@ -27,7 +27,12 @@ const scope = room('token')
 
 const User = z.object({ name: z.string().min(1), status: z.string(), createdAt: z.number() })
 type User = z.infer<typeof User>
-const Users = definePartition({ name: 'users', policy: 'last-write-wins', schema: User })
+const Users = definePartition({
+  name: 'users',
+  policy: 'last-write-wins',
+  schema: User,
+  indexes: { usersByStatus: 'status' },
+})
 const UsersHistory = defineHistory({ of: Users, owner: 'ann', versionsMax: 10 })
 const Balances = definePartition({ name: 'balances', policy: 'budget', budget: { owner: 'ann' } })
 const Config = defineMigrations({
@@ -41,7 +46,7 @@ const Config = defineMigrations({
 })
 
 interface State {
-  readonly users: RegisterPartition<User>
+  readonly users: QueryableRegisters<User>
   readonly history: History<User>
   readonly balances: BudgetPartition
   readonly config: MigratedPartition<{ limit: number; unit: string }>
@@ -113,8 +118,8 @@ const Token = defineProcess<State>({
     getUsersByStatus: {
       match: { Action: 'GetUsersByStatus' },
       run: ({ tags }, { users }) => {
-        const found = [...users].filter(([, { status }]) => status === tags.Status)
-        return found.map(([address]) => address)
+        const found = users.find({ usersByStatus: tags.Status ?? null })
+        return Object.fromEntries(found.map(({ key, value }) => [key, value]))
       },
     },
     getAnalytics: {
@@ -167,7 +172,11 @@ describe('the process of the AO document', () => {
     await settle(ann, bob)
     expect(seen.get('bob')).toEqual(alice)
     expect(state.users.size).toBe(1)
-    expect(await ask('GetUsersByStatus', { Status: 'active' })).toMatchObject({ data: ['bob'] })
+    expect(await ask('GetUsersByStatus', { Status: 'active' })).toMatchObject({
+      data: { bob: alice },
+    })
+    expect(await ask('GetUsersByStatus', { Status: 'away' })).toMatchObject({ data: {} })
+    expect(state.users.explain({ usersByStatus: 'active' })).toMatchObject({ examined: 1 })
   })
 
   it('transfers what is there, and nothing that is not', async () => {

@@ -9,6 +9,7 @@ import { StatemeshError } from '../../base/error.ts'
 import { type HybridTimestamp, timestampMilliseconds } from '../../clock/hybrid-clock.ts'
 import type { PartitionDefinition, Sibling } from '../../model/partition-definition.ts'
 import { decodeValue, encodeValue, handOut } from '../../model/value.ts'
+import type { EntryReader, EntrySource, EntryWatcher } from '../entry-source.ts'
 import {
   type Conflict,
   type ConflictChange,
@@ -47,7 +48,8 @@ export class RegisterPartition<Value = unknown> {
   readonly #view: RegisterView
   readonly #inbox: Inbox<Value>
   readonly #listeners = new Emitter<{ change: readonly RegisterChange<Value>[] }>()
-  readonly #feed: TransactionFeed<readonly RegisterChange<Value>[] | StatemeshError>
+  readonly #watchers = new Set<EntryWatcher>()
+  readonly #feed: TransactionFeed<readonly RegisterChange<Value>[] | StatemeshError | 'settled'>
   /** What the running transaction wants written. */
   #writes: Writes | undefined
   /** The transaction whose floors were read last. */
@@ -60,7 +62,8 @@ export class RegisterPartition<Value = unknown> {
     this.#host = host
     this.#schema = definition.schema
     this.#feed = new TransactionFeed(doc, notice => {
-      if (notice instanceof StatemeshError) host.report(notice)
+      if (notice === 'settled') for (const watcher of this.#watchers) watcher.settled()
+      else if (notice instanceof StatemeshError) host.report(notice)
       else this.#listeners.emit('change', notice)
     })
     // Whatever is found while Yjs is at work is reported when it has finished.
@@ -347,6 +350,32 @@ export class RegisterPartition<Value = unknown> {
     this.#host.release()
   }
 
+  /** The entries, for what is kept beside them. @throws CLOSED */
+  protected entrySource(): EntrySource<Value> {
+    this.#checkOpen()
+    const view = this.#view
+    return {
+      get: key => view.read(key) as Value | undefined,
+      peek: key => view.peek(key),
+      keys: () => [...view.keys()].filter(key => view.has(key)),
+      get size() {
+        return view.size
+      },
+      draft: () => (this.#writes === undefined ? undefined : (this as EntryReader<Value>)),
+      watch: watcher => this.#watch(watcher),
+    }
+  }
+
+  #watch(watcher: EntryWatcher): () => void {
+    this.#watchers.add(watcher)
+    this.#view.watch(key => {
+      for (const watcher of this.#watchers) watcher.touched(key)
+    })
+    return () => {
+      this.#watchers.delete(watcher)
+    }
+  }
+
   #checkOpen(): void {
     if (this.#closed) throw new StatemeshError('CLOSED', 'the partition is closed')
   }
@@ -387,6 +416,7 @@ export class RegisterPartition<Value = unknown> {
   }
 
   #update(rows: Iterable<string | null>, { local }: Y.Transaction): void {
+    if (this.#watchers.size > 0) this.#feed.push('settled')
     if (!this.#listeners.has('change')) {
       this.#view.update(rows)
       return

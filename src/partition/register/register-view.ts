@@ -87,6 +87,7 @@ export class RegisterView {
   #rootsSeen = 0
   /** While an update is compared: what the keys that changed so far read as before it. */
   #before: Map<string, unknown> | undefined
+  #touched: ((key: string) => void) | undefined
 
   constructor(options: RegisterViewOptions) {
     this.#options = options
@@ -170,6 +171,18 @@ export class RegisterView {
   read(key: string): unknown {
     const register = this.#keys.get(key)
     return register === undefined ? undefined : handOut(this.#resolve(register))
+  }
+
+  /** As `read`, but never a copy: for those who neither change it nor hand it out. */
+  peek(key: string): StoredValue | undefined {
+    const register = this.#keys.get(key)
+    const stored = register && this.#resolve(register)
+    return stored?.value === undefined ? undefined : stored
+  }
+
+  /** Calls `touched` with each key whose entries have changed, in the midst of the update. */
+  watch(touched: (key: string) => void): void {
+    this.#touched = touched
   }
 
   /** The entries of a key, the winner first. */
@@ -319,6 +332,7 @@ export class RegisterView {
     else if (before.length > 1) this.#conflicted.delete(key)
     if (after.length === 0) this.#keys.delete(key)
     else this.#keys.set(key, after.length > 1 ? new Conflict(after) : (after[0] as Entry))
+    this.#touched?.(key)
   }
 
   #resolve(register: Entry | Conflict): StoredValue {
