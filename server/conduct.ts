@@ -50,6 +50,11 @@ export class Conduct {
     if (!this.#bytes.take(bytes, this.#now)) throw limited('bytes')
   }
 
+  /** A piece of a blob, whichever way it goes. @throws RATE_LIMITED */
+  blob(bytes: number): void {
+    if (!this.#bytes.take(bytes, this.#now)) throw limited('bytes')
+  }
+
   /** Anything else that makes the relay work. @throws RATE_LIMITED */
   request(): void {
     if (!this.#updates.take(1, this.#now)) throw limited('messages')

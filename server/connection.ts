@@ -15,6 +15,7 @@ import {
   stateFramePieces,
 } from '../src/protocol/frame.ts'
 import { closeCodes } from '../src/protocol/link-rules.ts'
+import { BlobDesk } from '../src/sync/blob-desk.ts'
 import type { Link } from '../src/transport/transport.ts'
 import { accessDenied } from '../src/trust/access.ts'
 import { includesRight } from '../src/trust/grants.ts'
@@ -55,6 +56,7 @@ export class LinkConnection implements Connection, ChannelLink {
   readonly #pressure: LinkPressure
   readonly #pass: Pass
   readonly #conduct: Conduct
+  readonly #blobs: BlobDesk
   #hello: FrameOf<'hello'> | undefined
   #draining = false
   readonly #byPeerNumber = new Map<number, Channel>()
@@ -83,6 +85,14 @@ export class LinkConnection implements Connection, ChannelLink {
     this.#lastSent = this.#lastReceived
     const { queueBytesMax, slowReaderMilliseconds, messageBytesMax, windowBytes } = relay.limits
     this.#conduct = new Conduct(relay.limits, this.#lastReceived)
+    this.#blobs = new BlobDesk({
+      store: relay.blobs,
+      send: frame => this.send(frame),
+      right: document => this.#blobRight(document),
+      bytesMax: relay.limits.blobBytesMax,
+      charge: bytes => this.#conduct.blob(bytes),
+      writable: () => this.#pressure.writable(),
+    })
     this.#pressure = new LinkPressure({
       link,
       time: relay.time,
@@ -262,6 +272,7 @@ export class LinkConnection implements Connection, ChannelLink {
   #onClose(code: number): void {
     this.#draining = true
     this.#pressure.stop()
+    this.#blobs.close()
     this.#pass.stop()
     for (const channel of this.#byDocument.values()) channel.end()
     this.#byDocument.clear()
@@ -292,6 +303,9 @@ export class LinkConnection implements Connection, ChannelLink {
         return this.#onPing(frame.nonce)
       case 'pong':
         return
+      case 'blobWant':
+      case 'blobPut':
+        return this.#blobs.ask(frame)
       case 'token':
         return this.#pass.renew(frame.token, () => this.#applyRights())
     }
@@ -348,6 +362,16 @@ export class LinkConnection implements Connection, ChannelLink {
     this.#byPeerNumber.set(frame.channel, channel)
     channel.mayWrite = includesRight(right, 'write')
     channel.open(frame.channel, stateVector)
+  }
+
+  /** A blob belongs to a document, and so does what one may do with it. */
+  #blobRight(name: string): 'read' | 'write' | undefined {
+    try {
+      const right = this.#pass.right(parseDocumentName(name))
+      return includesRight(right, 'write') ? 'write' : right && 'read'
+    } catch {
+      return undefined // no document has such a name
+    }
   }
 
   /** The token has changed. */

@@ -1,6 +1,7 @@
 /** What a relay gives its connections. */
 import type { TimeSource } from '../src/base/time.ts'
 import type { DocumentName } from '../src/model/document-name.ts'
+import type { BlobStore } from '../src/storage/blobs/blob-store.ts'
 import type { Access } from '../src/trust/access.ts'
 import type { RelayMeter } from './meter.ts'
 import type { QuarantinedUpdate } from './quarantine.ts'
@@ -13,6 +14,7 @@ export interface RelayContext {
   readonly meter: RelayMeter
   /** Undefined where everybody may do everything. */
   readonly access: Access | undefined
+  readonly blobs: BlobStore
   /** The id of this relay process, for `hello`. */
   readonly node: string
   /** The incarnation of the store; it changes when damage is found. */

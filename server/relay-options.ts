@@ -37,6 +37,8 @@ export interface RelayLimits {
   keepAliveMilliseconds: number
   tokenRenewMilliseconds: number
   drainMilliseconds: number
+  blobBytesMax: number
+  blobGraceMilliseconds: number
 }
 
 const MiB = 1024 * 1024
@@ -69,6 +71,8 @@ export const defaultRelayLimits: Readonly<RelayLimits> = {
   keepAliveMilliseconds: 20_000,
   tokenRenewMilliseconds: 60_000,
   drainMilliseconds: 5_000,
+  blobBytesMax: 64 * MiB,
+  blobGraceMilliseconds: 24 * 60 * 60 * 1000,
 }
 
 /** Every limit with the reason for its default; the README has them as a table. */
@@ -112,6 +116,9 @@ export const limitReasons: Readonly<Record<keyof RelayLimits, string>> = {
   tokenRenewMilliseconds:
     'How long before its token ends a statemesh link is asked for a fresh one',
   drainMilliseconds: 'How long closing waits for the other ends of links',
+  blobBytesMax: 'A blob; its pieces count as bytes of updates, whichever way they go',
+  blobGraceMilliseconds:
+    'A blob that nothing refers to stays for this long, so that whoever puts one can refer to it then',
 }
 
 /** Something worth a line in a log. */

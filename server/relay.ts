@@ -12,6 +12,8 @@ import { StorageMonitor } from '../src/observe/storage-monitor.ts'
 import { subprotocol } from '../src/protocol/frame.ts'
 import { closeCodes } from '../src/protocol/link-rules.ts'
 import { encodeYWebsocketMessage } from '../src/protocol/y-websocket.ts'
+import { type BlobCollection, BlobCollector } from '../src/storage/blobs/blob-collector.ts'
+import { BlobStore } from '../src/storage/blobs/blob-store.ts'
 import { type Incarnation, openIncarnation } from '../src/storage/incarnation.ts'
 import type { Storage } from '../src/storage/storage.ts'
 import type { Link } from '../src/transport/transport.ts'
@@ -77,7 +79,9 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
     await incarnation.begin()
   }
   const revocations = await openRevocations(options.storage)
-  return new Relay(options, { incarnation, revocations, node: randomId(random) })
+  const blobs = new BlobStore(options.storage, options.time ?? systemTime)
+  const hasBlobs = (await blobs.belongings()).length > 0
+  return new Relay(options, { incarnation, revocations, blobs, hasBlobs, node: randomId(random) })
 }
 
 /** A connection on its way in. */
@@ -92,6 +96,9 @@ interface Arrival extends LinkRequest {
 interface RelayParts {
   incarnation: Incarnation
   revocations: Revocations
+  blobs: BlobStore
+  /** Whether there are some already, which have to be looked through now and then. */
+  hasBlobs: boolean
   node: string
 }
 
@@ -108,6 +115,7 @@ export class Relay {
   readonly #roomLimits: RoomLimits
   readonly #addresses: AddressCounter
   readonly #quarantine: Quarantine
+  readonly #blobs: BlobCollector
   readonly #rooms = new Map<DocumentName, Room>()
   /** Since when (monotonic) a room has been seen idle. */
   readonly #idleSince = new Map<Room, number>()
@@ -119,7 +127,8 @@ export class Relay {
   #allGone: (() => void) | undefined
 
   /** Not for users: `createRelay` has opened the parts. */
-  constructor(options: RelayOptions, { incarnation, revocations, node }: RelayParts) {
+  constructor(options: RelayOptions, parts: RelayParts) {
+    const { incarnation, revocations, blobs, node } = parts
     this.limits = { ...defaultRelayLimits, ...options.limits }
     this.time = options.time ?? systemTime
     const { time, memory = systemMemory, thresholds } = { ...options, time: this.time }
@@ -157,6 +166,7 @@ export class Relay {
       limits: this.limits,
       meter,
       access: this.#access,
+      blobs,
       node,
       generation: () => incarnation.generation,
       room: document => this.#room(document),
@@ -164,6 +174,16 @@ export class Relay {
       quarantine: item => this.#quarantine.add({ ...item, at: this.time.now() }),
       report: event => this.#onEvent(event),
     }
+    this.#blobs = new BlobCollector({
+      store: blobs,
+      storage: this.#storage,
+      time: this.time,
+      graceMilliseconds: this.limits.blobGraceMilliseconds,
+      onError: ({ code, message }) => {
+        this.#onEvent({ level: 'error', event: 'failure', code, message })
+      },
+    })
+    if (parts.hasBlobs) this.#blobs.start()
     this.#tickLater()
   }
 
@@ -197,6 +217,16 @@ export class Relay {
       token => this.#admit(arrival, token),
       thrown => this.#turnAway(arrival, toStatemeshError(thrown, 'TOKEN_INVALID')),
     )
+  }
+
+  /**
+   * Removes the blobs that no document of their scope refers to and that were not used for the grace
+   * period, as happens by itself every hour.
+   *
+   * @throws STORAGE_UNAVAILABLE, STORAGE_CORRUPT, CLOSED
+   */
+  collectBlobs(): Promise<BlobCollection> {
+    return this.#blobs.collect()
   }
 
   /** What is going on at this moment. */
@@ -269,6 +299,7 @@ export class Relay {
       connection.close(closeCodes.restart, 'the relay restarts')
     }
     await this.#connectionsGone()
+    await this.#blobs.close()
     for (const room of this.#rooms.values()) room.close()
     this.#rooms.clear()
     await this.#incarnation.end()

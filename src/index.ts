@@ -309,6 +309,8 @@ export {
   type Transition,
 } from './state/state-manager.ts'
 export { type Table, table } from './state/table.ts'
+export type { BlobCollection } from './storage/blobs/blob-collector.ts'
+export { type BlobRef, isBlobRef } from './storage/blobs/blob-ref.ts'
 export type { LayerChange, LayerStatistics } from './storage/layers/guarded-layer.ts'
 export type {
   Invalidation,
@@ -328,6 +330,7 @@ export { type ImportOptions, importDocuments } from './storage/level-import.ts'
 export { openLevelStorage } from './storage/level-storage.ts'
 export { createMemoryStorage } from './storage/memory-storage.ts'
 export type { DamagedRecord, Storage, StoredDocument, StoredUpdate } from './storage/storage.ts'
+export type { Blobs, DocumentBlobs } from './sync/blobs.ts'
 export type { TokenOption } from './sync/token-source.ts'
 export type { AcceptOptions, Acceptor, Listening } from './transport/acceptor.ts'
 export { createMemoryNetwork, type MemoryNetwork } from './transport/memory-transport.ts'

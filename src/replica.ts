@@ -33,9 +33,11 @@ import { withCompaction } from './storage/compaction.ts'
 import { type Incarnation, openIncarnation } from './storage/incarnation.ts'
 import { openLevelStorage } from './storage/level-storage.ts'
 import type { Storage } from './storage/storage.ts'
+import { Blobs } from './sync/blobs.ts'
 import type { DiallerState } from './sync/dialler.ts'
 import { type Outbox, openOutbox } from './sync/outbox.ts'
 import { RelaySync, type RelaySyncEvents } from './sync/relay-sync.ts'
+import { ReplicaBlobs } from './sync/replica-blobs.ts'
 import { TokenSource } from './sync/token-source.ts'
 import { type Deadline, within } from './sync/waiters.ts'
 import type { Transport } from './transport/transport.ts'
@@ -59,6 +61,8 @@ export interface ReplicaOptions extends PeerOptions {
    * `POLICY_FAILED` where the answer depends on it; for development and tests.
    */
   checkPolicies?: boolean
+  /** How long a blob that nothing refers to stays on this disk; a day unless given. */
+  blobGraceMilliseconds?: number
   /** Thresholds of the alerts, and how often readings are taken while somebody listens for them. */
   health?: HealthOptions
   /** Replaced by simulations and tests. */
@@ -122,6 +126,7 @@ interface Parts {
   mesh: Mesh | undefined
   replication: Replication
   access: Access | undefined
+  blobs: ReplicaBlobs
   time: TimeSource
   checkPolicies: boolean
   events: Emitter<ReplicaEvents>
@@ -174,18 +179,19 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       ...(driftMillisecondsMax !== undefined && { driftMillisecondsMax }),
     })
     const node = randomId(random)
+    const blobs = new ReplicaBlobs({
+      ...{ storage, time, random },
+      hasRelay: relay !== undefined,
+      graceMilliseconds: options.blobGraceMilliseconds,
+    })
+    blobs.events.on('warning', warn)
     const sync =
       relay === undefined
         ? undefined
         : new RelaySync({
             address: relay,
             transport: options.transport ?? websocketTransport({ subprotocol }),
-            time,
-            random,
-            incarnation,
-            node,
-            documents,
-            outbox,
+            ...{ time, random, incarnation, node, documents, outbox, blobs },
             token: options.token === undefined ? undefined : new TokenSource(options.token),
           })
     const vitals = new ReplicaVitals({
@@ -199,25 +205,12 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     vitals.monitor.onAlert(alert => events.emit('alert', alert))
     events.on('warning', error => vitals.monitor.errors.add(error))
     events.on('rejected', ({ error }) => vitals.monitor.errors.add(error))
-    const shared = { time, random, storage, incarnation, documents, outbox, node, sync }
+    const shared = { time, random, storage, incarnation, documents, outbox, blobs, node, sync }
     const { mesh, replication, access } = await openMesh(options, { ...shared, idleMilliseconds })
     const parts: Parts = {
-      actor,
-      storage,
-      journal,
-      incarnation,
-      documents,
-      outbox,
-      clock,
-      sync,
-      mesh,
-      replication,
-      access,
-      time,
+      ...{ actor, storage, journal, incarnation, documents, outbox, clock, time, events },
+      ...{ sync, mesh, replication, access, blobs, meter, vitals },
       checkPolicies: options.checkPolicies ?? false,
-      events,
-      meter,
-      vitals,
     }
     return new Replica(parts)
   } catch (error) {
@@ -227,6 +220,8 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
 }
 
 export class Replica {
+  /** What is too large to be a value. */
+  readonly blobs: Blobs
   readonly #parts: Parts
   readonly #handles = new Set<{ close(): void }>()
   #closing: Promise<void> | undefined
@@ -234,6 +229,7 @@ export class Replica {
   /** Not for users: `openReplica` makes replicas. */
   constructor(parts: Parts) {
     this.#parts = parts
+    this.blobs = new Blobs(parts.blobs)
     const { sync, mesh, events } = parts
     for (const others of [sync?.events, mesh?.events]) {
       others?.on('state', () => events.emit('status', this.status))
@@ -464,7 +460,8 @@ export class Replica {
     }
     const local = within(time, deadline, journal.whenDurable())
     if (level === 'local' || sync === undefined) return local
-    await Promise.all([local, sync.flush(level, deadline, document)])
+    const blobs = level === 'durable' ? this.#parts.blobs.handedOver(deadline, document) : undefined
+    await Promise.all([local, sync.flush(level, deadline, document), blobs])
   }
 
   #assertOpen(): void {
@@ -480,6 +477,7 @@ export class Replica {
     replication.close()
     try {
       await mesh?.close()
+      await this.#parts.blobs.close()
       await journal.whenDurable()
       await incarnation.end()
     } finally {

@@ -70,6 +70,9 @@ export const errorCodes = {
   INVALIDATIONS_MISSED: { retryable: false },
   DOCUMENT_UNKNOWN: { retryable: false },
   DATA_EXISTS: { retryable: false },
+  BLOB_MISSING: { retryable: true },
+  BLOB_DAMAGED: { retryable: false },
+  BLOB_TOO_LARGE: { retryable: false },
   // updates and frames
   UPDATE_INVALID: { retryable: false },
   UPDATE_GAP: { retryable: true },

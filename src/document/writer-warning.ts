@@ -1,10 +1,9 @@
-/** The relay refuses a writer too many; whoever opens the document hears of it before. */
+/** What whoever opens a document hears before a relay refuses it as a writer too many. */
 import * as Y from 'yjs'
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
 import { checkWriter } from '../model/writer-limit.ts'
 import type { ReplicaDocument } from './replica-document.ts'
 
-/** Why this replica's writer is one too many in a document; undefined where it is not. */
 export function writerWarning({ name, doc }: ReplicaDocument): StatemeshError | undefined {
   const known = {
     get: (client: number) => Y.getState(doc.store, client),

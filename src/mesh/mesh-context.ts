@@ -6,6 +6,7 @@ import type { DocumentSet } from '../document/document-set.ts'
 import type { DocumentName } from '../model/document-name.ts'
 import type { Incarnation } from '../storage/incarnation.ts'
 import type { Copies } from '../sync/copies.ts'
+import type { ReplicaBlobs } from '../sync/replica-blobs.ts'
 import type { TokenSource } from '../sync/token-source.ts'
 import type { Access } from '../trust/access.ts'
 
@@ -15,6 +16,7 @@ export interface MeshContext {
   readonly incarnation: Incarnation
   readonly documents: DocumentSet
   readonly copies: Copies
+  readonly blobs?: ReplicaBlobs | undefined
   /** The id of this process. */
   readonly node: string
   /** The id of its store. */

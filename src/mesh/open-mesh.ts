@@ -10,6 +10,7 @@ import { openStoreId } from '../storage/store-id.ts'
 import { Copies } from '../sync/copies.ts'
 import type { Outbox } from '../sync/outbox.ts'
 import type { RelaySync } from '../sync/relay-sync.ts'
+import type { ReplicaBlobs } from '../sync/replica-blobs.ts'
 import { type TokenOption, TokenSource } from '../sync/token-source.ts'
 import type { Acceptor } from '../transport/acceptor.ts'
 import { isLoopback } from '../transport/loopback.ts'
@@ -67,6 +68,7 @@ export interface MeshParts {
   incarnation: Incarnation
   documents: DocumentSet
   outbox: Outbox
+  blobs?: ReplicaBlobs | undefined
   idleMilliseconds: number
   /** The id of this process. */
   node: string

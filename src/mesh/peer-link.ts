@@ -101,6 +101,7 @@ export class PeerLink {
       generation: incarnation.generation,
       messageBytesMax,
       windowBytes,
+      blobs: options.context.blobs?.store,
       onReady: hello => this.#ready(hello),
       onPeer: peer => void this.#introduced(peer),
       onToken: token => this.#pass?.renew(token, () => this.#applyRights()),
@@ -144,7 +145,8 @@ export class PeerLink {
   /** The mesh has settled on this link (P1). */
   begin(): void {
     this.#state = 'open'
-    const { documents } = this.#options.context
+    const { documents, blobs } = this.#options.context
+    if (this.#session.blobs) blobs?.peerLinked(this.#session.blobs)
     for (const document of documents.loaded) this.#open(document)
     for (const open of this.#early.splice(0)) void this.#offered(open)
   }
@@ -399,6 +401,7 @@ export class PeerLink {
 
   #ended(code: number, reason: string): void {
     this.#state = 'ended'
+    if (this.#session.blobs) this.#options.context.blobs?.unlinked(this.#session.blobs)
     this.#cancelGreeting()
     this.#pass?.stop()
     for (const { cancelRetry } of this.#exchanges.values()) cancelRetry?.()

@@ -5,6 +5,7 @@
 import * as encoding from 'lib0/encoding'
 import { concatBytes } from '../base/bytes.ts'
 import { varUintBytes, writeVarUint } from '../base/var-uint.ts'
+import { type BlobFrame, blobCodecs } from './blob-frame.ts'
 import { frameInvalid, Reader } from './reader.ts'
 
 /** The WebSocket subprotocol that selects this dialect. */
@@ -65,6 +66,7 @@ export type Frame =
       /** Says who the sender is; empty: it has none. */
       token: string
     }
+  | BlobFrame
 
 type FrameType = Frame['type']
 type FrameOf<Type extends FrameType> = Extract<Frame, { type: Type }>
@@ -232,6 +234,7 @@ const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
       token: reader.string(),
     }),
   },
+  ...blobCodecs,
 }
 
 const codecByTag = new Map<number, FrameCodec<FrameType>>(

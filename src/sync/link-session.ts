@@ -7,9 +7,13 @@ import { concatBytes } from '../base/bytes.ts'
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
 import type { CancelTimer, TimeSource } from '../base/time.ts'
 import type { ReplicaDocument } from '../document/replica-document.ts'
+import { type BlobFrame, isBlobFrame } from '../protocol/blob-frame.ts'
 import { decodeMessage, encodeFrame, type Frame, protocolVersion } from '../protocol/frame.ts'
 import { closeCodes, keepAlive } from '../protocol/link-rules.ts'
+import type { BlobStore } from '../storage/blobs/blob-store.ts'
 import type { Link } from '../transport/transport.ts'
+import { BlobDesk } from './blob-desk.ts'
+import { BlobRequests } from './blob-requests.ts'
 import { type ChannelHandlers, type ChannelLink, DocumentChannel } from './document-channel.ts'
 
 export type FrameOf<Type extends Frame['type']> = Extract<Frame, { type: Type }>
@@ -27,6 +31,8 @@ export interface LinkSessionOptions {
   messageBytesMax: number
   /** How many bytes may be under way to us without a durable ack; 0: any number. */
   windowBytes: number
+  /** Blobs that the peer may be asked for, and may ask for where their document is open. */
+  blobs?: BlobStore | undefined
   /** The peer has said hello; channels may be opened. */
   onReady(hello: FrameOf<'hello'>): void
   /** The peer opens a document that is not open here; see `answerOpen`. Default: it is refused. */
@@ -45,6 +51,9 @@ export interface LinkSessionOptions {
 
 /** More than the fields before an update ever take: four numbers, a tag and a flag. */
 const frameHeadBytesMax = 64
+
+/** What may wait for a peer that reads slowly before it is given no more pieces of blobs. */
+const blobQueueBytesMax = 4 * 2 ** 20
 
 export class LinkSession implements ChannelLink {
   readonly #options: LinkSessionOptions
@@ -71,9 +80,16 @@ export class LinkSession implements ChannelLink {
   // Updates under way to us that are not durable here.
   #receivingBytes = 0
   readonly #blocked = new Set<DocumentChannel>()
+  /** Asks the peer for blobs; undefined where we have no store for them. */
+  readonly blobs: BlobRequests | undefined
+  readonly #blobDesk: BlobDesk | undefined
 
   constructor(options: LinkSessionOptions) {
     this.#options = options
+    const { blobs, time } = options
+    const send = (frame: BlobFrame) => this.send(frame)
+    this.blobs = blobs && new BlobRequests({ store: blobs, time, send })
+    this.#blobDesk = blobs && this.#openBlobDesk(blobs)
     this.#lastReceived = this.#lastSent = options.time.monotonic()
     options.link.start({
       message: message => this.#receive(message),
@@ -215,6 +231,7 @@ export class LinkSession implements ChannelLink {
   #handle(frame: Frame): void {
     if (frame.type === 'hello') return this.#greet(frame)
     if (this.#peer === undefined) throw new StatemeshError('FRAME_INVALID', 'no hello came first')
+    if (isBlobFrame(frame)) return this.#onBlob(frame)
     switch (frame.type) {
       case 'ping':
         return this.send({ type: 'pong', nonce: frame.nonce })
@@ -240,6 +257,24 @@ export class LinkSession implements ChannelLink {
       case 'resync':
         return this.#ours(frame.channel)?.resync(frame)
     }
+  }
+
+  #onBlob(frame: BlobFrame): void {
+    if (frame.type === 'blobPiece' || frame.type === 'blobDone') this.blobs?.answered(frame)
+    else this.#blobDesk?.ask(frame)
+  }
+
+  /** Blobs go where their document goes: a peer that exchanges it may read them. */
+  #openBlobDesk(store: BlobStore): BlobDesk {
+    return new BlobDesk({
+      store,
+      send: frame => this.send(frame),
+      right: document =>
+        this.#channelsByName.get(document)?.peerNumber === undefined ? undefined : 'read',
+      bytesMax: 0,
+      charge: () => undefined,
+      writable: () => this.#options.link.bufferedBytes < blobQueueBytesMax,
+    })
   }
 
   #greet(hello: FrameOf<'hello'>): void {
@@ -331,6 +366,8 @@ export class LinkSession implements ChannelLink {
 
   #ended(code: number, reason: string): void {
     this.#closed = true
+    this.blobs?.close()
+    this.#blobDesk?.close()
     this.#asked.clear()
     this.#cancelKeepAlive?.()
     for (const channel of this.#channels.values()) channel.end()

@@ -24,6 +24,7 @@ import { Dialler, type DiallerState } from './dialler.ts'
 import { DocumentProgress } from './document-progress.ts'
 import { LinkSession } from './link-session.ts'
 import type { Outbox } from './outbox.ts'
+import type { ReplicaBlobs } from './replica-blobs.ts'
 import type { TokenSource } from './token-source.ts'
 import { type Deadline, Waiters } from './waiters.ts'
 
@@ -47,6 +48,7 @@ export interface RelaySyncOptions {
   node: string
   documents: DocumentSet
   outbox: Outbox
+  blobs?: ReplicaBlobs | undefined
   token?: TokenSource | undefined
 }
 
@@ -236,8 +238,10 @@ export class RelaySync {
       isRelay: true,
       windowBytes: 0,
       generation: incarnation.generation,
+      blobs: this.#options.blobs?.store,
       onReady: ({ generation }) => {
         this.#ready = true
+        if (session.blobs) this.#options.blobs?.relayLinked(session.blobs, generation)
         const owesAll = !this.#options.outbox.trusts(generation)
         this.#owing = owesAll
         for (const progress of this.#progress.values()) {
@@ -270,6 +274,7 @@ export class RelaySync {
   }
 
   #unlinked(): void {
+    if (this.#session?.blobs) this.#options.blobs?.unlinked(this.#session.blobs)
     this.#session = undefined
     this.#ready = false
     this.#cancelOutboxRetry?.()

@@ -89,4 +89,36 @@ export const goldenFrames: readonly GoldenFrame[] = [
     frame: { type: 'peer', store: 's1', address: 'ws://a', token: '' },
     hex: '0c 0c 02 7331 06 77733a2f2f61 00',
   },
+  {
+    frame: {
+      type: 'blobWant',
+      request: 7,
+      document: 'd',
+      hash: new Uint8Array(32).fill(171),
+      bytes: 300,
+      index: 0,
+    },
+    hex: `28 10 07 01 64 20 ${'ab'.repeat(32)} ac02 00`,
+  },
+  {
+    frame: {
+      type: 'blobPut',
+      request: 128,
+      document: 'd',
+      hash: new Uint8Array(32).fill(1),
+      bytes: 2,
+      index: 0,
+      piece: bytes(9, 8),
+    },
+    hex: `2a 11 8001 01 64 20 ${'01'.repeat(32)} 02 00 0908`,
+  },
+  { frame: { type: 'blobPiece', request: 7, piece: bytes(1, 2) }, hex: '04 12 07 0102' },
+  {
+    frame: { type: 'blobDone', request: 7, code: '', retryable: false, message: '' },
+    hex: '05 13 07 00 00 00',
+  },
+  {
+    frame: { type: 'blobDone', request: 7, code: 'X', retryable: true, message: 'no' },
+    hex: '08 13 07 01 58 01 02 6e6f',
+  },
 ]
