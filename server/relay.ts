@@ -389,14 +389,18 @@ export class Relay {
           report('storage-failed', error)
         },
         commitFailed: error => report('storage-failed', error),
-        damaged: damage => this.#onDamaged(document, damage),
+        damaged: damage => this.damaged(document, damage),
       },
     })
     this.#rooms.set(document, room)
     return room
   }
 
-  #onDamaged(document: DocumentName, damage: readonly string[]): void {
+  /**
+   * Takes note of stored updates that turned out to be damaged. Whoever finds them in the storage
+   * beside the relay, such as a compaction, has to tell: no load will report them again.
+   */
+  damaged(document: string, damage: readonly string[]): void {
     // Replicas that trust what this store once acked must bring it again.
     this.#incarnation.renew()
     const message = damage.slice(0, 10).join('; ')

@@ -194,19 +194,20 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
             ...{ time, random, incarnation, node, documents, outbox, blobs },
             token: options.token === undefined ? undefined : new TokenSource(options.token),
           })
+    const shared = { time, random, storage, incarnation, documents, outbox, blobs, node, sync }
+    const { mesh, replication, access } = await openMesh(options, { ...shared, idleMilliseconds })
     const vitals = new ReplicaVitals({
       ...options.health,
       ...{ time, clock, documents, meter },
       memory: options.memory ?? systemMemory,
       storageFailing: () => monitor.failing,
+      shares: (sync ?? mesh) !== undefined,
       unsynced: () => outbox.names,
       progress: sync && (document => sync.progress(document)),
     })
     vitals.monitor.onAlert(alert => events.emit('alert', alert))
     events.on('warning', error => vitals.monitor.errors.add(error))
     events.on('rejected', ({ error }) => vitals.monitor.errors.add(error))
-    const shared = { time, random, storage, incarnation, documents, outbox, blobs, node, sync }
-    const { mesh, replication, access } = await openMesh(options, { ...shared, idleMilliseconds })
     const parts: Parts = {
       ...{ actor, storage, journal, incarnation, documents, outbox, clock, time, events },
       ...{ sync, mesh, replication, access, blobs, meter, vitals },

@@ -4,13 +4,13 @@ import { StatemeshError, toStatemeshError } from '../../src/base/error.ts'
 import { systemTime } from '../../src/base/time.ts'
 import { withCompaction } from '../../src/storage/compaction.ts'
 import { openLevelStorage } from '../../src/storage/level-storage.ts'
-import type { Storage } from '../../src/storage/storage.ts'
+import type { DamagedRecord, Storage } from '../../src/storage/storage.ts'
 import { type TokenVerifier, tokenVerifier } from '../../src/trust/token.ts'
 import { configOptions, type RelayConfig, readConfig } from '../config.ts'
 import { listen, type RelayServer } from '../http-server.ts'
 import { MergeThread } from '../merge-thread.ts'
 import { RelayMetrics } from '../metrics.ts'
-import { createRelay } from '../relay.ts'
+import { createRelay, type Relay } from '../relay.ts'
 import { log, setLogLevel } from './log.ts'
 import { readText, readTokenKeys } from './token-keys.ts'
 
@@ -35,8 +35,14 @@ async function runRelay(flags: RelayFlags): Promise<void> {
     setLogLevel(config.logLevel)
     const tokens = await tokensOf(config)
     const metrics = new RelayMetrics()
-    const storage = await openStorage(config.data, new MergeThread(), metrics)
-    const server = await start(storage, { config, tokens, metrics }).catch(async error => {
+    let relay: Relay | undefined
+    const storage = await openStorage(config.data, metrics, ({ document, clock, reason }) =>
+      relay?.damaged(document, [`update ${clock}: ${reason}`]),
+    )
+    const onRelay = (made: Relay) => {
+      relay = made
+    }
+    const server = await start(storage, { config, tokens, metrics, onRelay }).catch(async error => {
       await storage.close()
       throw error
     })
@@ -69,9 +75,10 @@ async function tokensOf(config: RelayConfig): Promise<TokenVerifier | undefined>
 
 async function openStorage(
   location: string,
-  merger: MergeThread,
   metrics: RelayMetrics,
+  onDamaged: (record: DamagedRecord) => void,
 ): Promise<Storage> {
+  const merger = new MergeThread()
   return withCompaction(await openLevelStorage({ location }), {
     time: systemTime,
     mergeLog: updates => merger.merge(updates),
@@ -80,7 +87,7 @@ async function openStorage(
       log({ level: 'info', event: 'compacted', ...report })
     },
     onDamaged: damaged => {
-      for (const record of damaged) log({ level: 'error', event: 'damaged', ...record })
+      for (const record of damaged) onDamaged(record)
     },
     onError: ({ code, message }, document) =>
       log({ level: 'error', event: 'compaction-failed', document, code, message }),
@@ -91,11 +98,13 @@ interface StartOptions {
   config: RelayConfig
   tokens: TokenVerifier | undefined
   metrics: RelayMetrics
+  /** Told of the relay before it has loaded anything. */
+  onRelay: (relay: Relay) => void
 }
 
 async function start(
   storage: Storage,
-  { config, tokens, metrics }: StartOptions,
+  { config, tokens, metrics, onRelay }: StartOptions,
 ): Promise<RelayServer> {
   const { host, port, restored, insecure, origins, addressHeader, limits } = config
   const relay = await createRelay({
@@ -106,6 +115,7 @@ async function start(
     ...(tokens && { tokens }),
     onEvent: event => log({ ...event }),
   })
+  onRelay(relay)
   try {
     return await listen(relay, {
       ...{ host, port, insecure, metrics },

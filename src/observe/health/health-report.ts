@@ -18,7 +18,7 @@ export interface HealthFigures {
   readonly updatesPerSecond?: number
   /** Since the last update. */
   readonly idleMilliseconds?: number
-  /** Documents with changes that the relay is not known to have on disk. */
+  /** Documents with changes that the relay, or without one any peer, is not known to have on disk. */
   readonly unsyncedDocuments?: number
   /** Such changes, of the documents in memory. */
   readonly unackedUpdates?: number

@@ -19,7 +19,9 @@ export interface ReplicaVitalsOptions extends HealthOptions {
   documents: DocumentSet
   meter: ReplicaMeter
   storageFailing(): boolean
-  /** The documents with changes that the relay is not known to have on disk. */
+  /** Whether there is a relay, or peers. */
+  shares: boolean
+  /** The documents with changes that the relay, or without one any peer, is not known to have. */
   unsynced(): ReadonlySet<DocumentName>
   /** How far the relay has a document; without it there is no relay. */
   progress?: ((document: DocumentName) => DocumentProgress | undefined) | undefined
@@ -47,10 +49,11 @@ export class ReplicaVitals {
       figures: () => this.#figures(),
       documents: () => this.#documents(),
     })
-    meter.events.on('updated', ({ meter: { document }, origin }) => {
-      this.monitor.update()
-      if (origin === 'remote' || document === undefined || !options.progress) return
-      this.#trail(document.name).made(document.version, time.monotonic())
+    meter.events.on('updated', () => this.monitor.update())
+    // After this change, the document is one version on.
+    documents.events.on('changing', ({ document: { name, version }, source }) => {
+      const isOwed = source === undefined || !source.isRelay
+      if (options.progress && isOwed) this.#trail(name).made(version + 1, time.monotonic())
     })
     documents.events.on('unloaded', ({ name }) => this.#trails.delete(name))
     documents.events.on('damaged', records => {
@@ -80,7 +83,7 @@ export class ReplicaVitals {
   }
 
   #figures(): HealthFigures {
-    const { clock, documents, progress, unsynced, storageFailing } = this.#options
+    const { clock, documents, shares, progress, unsynced, storageFailing } = this.#options
     this.#clockLead.add(Math.max(0, clock.takeLead()))
     const loaded = documents.loaded
     let conflicts = 0
@@ -91,6 +94,7 @@ export class ReplicaVitals {
       conflicts,
       storageFailing: storageFailing() ? 1 : 0,
       clockLeadMilliseconds: this.#clockLead.value,
+      ...(shares && { unsyncedDocuments: unsynced().size }),
       ...(progress && this.#sync(unsynced())),
     }
   }
@@ -103,7 +107,7 @@ export class ReplicaVitals {
       unackedUpdates += unacked
       syncLagMilliseconds = Math.max(syncLagMilliseconds, lag)
     }
-    return { unsyncedDocuments: unsynced.size, unackedUpdates, syncLagMilliseconds }
+    return { unackedUpdates, syncLagMilliseconds }
   }
 
   /** What the relay lacks of a document in the outbox, and for how long. */
@@ -111,13 +115,13 @@ export class ReplicaVitals {
     const { time, progress } = this.#options
     const known = progress?.(name)
     const now = time.monotonic()
-    // Left from before this replica was opened.
-    if (known === undefined) return { unacked: 0, lag: now - this.#startedAt }
-    const { durableVersion, document } = known
-    const unacked = document.version - Math.max(0, durableVersion)
-    const oldest = this.#trails.get(name)?.oldestBehind(durableVersion, document.version)
-    if (durableVersion < 0) return { unacked, lag: now - this.#startedAt }
-    return { unacked, lag: oldest === undefined ? 0 : now - oldest }
+    const lag = this.#trails.get(name)?.behind(known?.durableVersion ?? -1)
+    const unacked = lag?.updates ?? 0
+    // Left from before this replica was opened, or owed to a store that is another.
+    if (known === undefined || known.durableVersion < 0) {
+      return { unacked, lag: now - this.#startedAt }
+    }
+    return { unacked, lag: lag === undefined ? 0 : now - lag.since }
   }
 
   #conflicts(document: DocumentName): number {

@@ -1,16 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { LagTrail } from '../../../src/observe/health/lag-trail.ts'
+import { type Lag, LagTrail } from '../../../src/observe/health/lag-trail.ts'
 
 describe('the lag of a document', () => {
   test('is that of the oldest update that is not known to be there', () => {
     const trail = new LagTrail()
     for (let version = 1; version <= 5; version++) trail.made(version, version * 10)
-    expect(trail.oldestBehind(0, 5)).toBe(10)
-    expect(trail.oldestBehind(3, 5)).toBe(40)
-    expect(trail.oldestBehind(5, 5)).toBeUndefined()
-    trail.made(6, 60)
-    expect(trail.oldestBehind(5, 6)).toBe(60)
+    expect(trail.behind(0)).toEqual({ since: 10, updates: 5 })
+    expect(trail.behind(3)).toEqual({ since: 40, updates: 2 })
+    expect(trail.behind(5)).toBeUndefined()
+    trail.made(9, 90) // what lies between came from the relay
+    expect(trail.behind(8)).toEqual({ since: 90, updates: 1 })
+    expect(trail.behind(9)).toBeUndefined()
   })
 
   test('is never too small, and not much too large after a long backlog', () => {
@@ -20,10 +21,12 @@ describe('the lag of a document', () => {
         const trail = new LagTrail()
         for (let version = 1; version <= made; version++) trail.made(version, version)
         for (const version of acked.filter(ack => ack < made).sort((a, b) => a - b)) {
-          const oldest = trail.oldestBehind(version, made) as number
-          expect(oldest).toBeLessThanOrEqual(version + 1)
-          expect(oldest).toBeGreaterThan(version + 1 - made / 16)
+          const { since, updates } = trail.behind(version) as Lag
+          expect(since).toBeLessThanOrEqual(version + 1)
+          expect(since).toBeGreaterThan(version + 1 - made / 16)
+          expect(updates).toBe(made - since + 1)
         }
+        expect(trail.behind(made)).toBeUndefined()
       }),
     )
   })

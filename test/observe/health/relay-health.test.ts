@@ -8,11 +8,15 @@ import {
   type HealthReport,
   openReplica,
   room,
+  type Storage,
+  systemTime,
 } from '../../../src/index.ts'
+import { withCompaction } from '../../../src/storage/compaction.ts'
 import { gatedStorage } from '../../support/gated-storage.ts'
 import { manualTime } from '../../support/manual-time.ts'
 import { startRelayProcess } from '../../support/relay-process.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
+import { unclosedStorage } from '../../support/unclosed-storage.ts'
 import { waitUntil } from '../../support/wait-until.ts'
 
 const Users = definePartition<string>({ name: 'users', policy: 'last-write-wins' })
@@ -98,5 +102,35 @@ describe('a relay', () => {
     storage.accept()
     await replica.flush()
     expect(relay.health()).toMatchObject({ ready: true, status: 'healthy' })
+  })
+
+  test('counts damage that a compaction finds, and has replicas bring it all again', async () => {
+    const memory = createMemoryStorage()
+    let rotten = false
+    const storage: Storage = {
+      ...unclosedStorage(memory),
+      load: async document => {
+        const { updates } = await memory.load(document)
+        if (!rotten) return { updates, damaged: [] }
+        return { updates: [], damaged: [{ document, clock: 0, reason: 'its seal is broken' }] }
+      },
+    }
+    const compacting = withCompaction(storage, {
+      time: systemTime,
+      onError: () => undefined,
+      onDamaged: records => {
+        for (const { document, reason } of records) relay.damaged(document, [reason])
+      },
+    })
+    const relay = await createRelay({ storage: compacting })
+    onTestFinished(() => relay.close())
+    const { generation } = relay.health()
+    rotten = true
+    await compacting.compact('room:r1/users')
+    const health = relay.health()
+    expect(health.generation).not.toBe(generation)
+    expect(health.figures.corruptions).toBe(1)
+    expect(health.corruption[0]?.message).toBe('room:r1/users: its seal is broken')
+    expect(health).toMatchObject({ status: 'degraded', ready: true })
   })
 })
