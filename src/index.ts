@@ -228,14 +228,11 @@ export {
   type ScopedQueries,
 } from './query/scoped-queries.ts'
 export {
-  type FlushLevel,
-  type FlushOptions,
   openReplica,
   type Replica,
   type ReplicaEvents,
   type ReplicaOptions,
   type ReplicaStatus,
-  type SyncedOptions,
 } from './replica.ts'
 export { tableOf } from './state/check-state.ts'
 export { type ComposedModules, type ComposedState, composeModules } from './state/composed.ts'
@@ -331,6 +328,7 @@ export { openLevelStorage } from './storage/level-storage.ts'
 export { createMemoryStorage } from './storage/memory-storage.ts'
 export type { DamagedRecord, Storage, StoredDocument, StoredUpdate } from './storage/storage.ts'
 export type { Blobs, DocumentBlobs } from './sync/blobs.ts'
+export type { FlushLevel, FlushOptions, SyncedOptions } from './sync/flush-options.ts'
 export type { TokenOption } from './sync/token-source.ts'
 export type { AcceptOptions, Acceptor, Listening } from './transport/acceptor.ts'
 export { createMemoryNetwork, type MemoryNetwork } from './transport/memory-transport.ts'

@@ -35,6 +35,7 @@ import { openLevelStorage } from './storage/level-storage.ts'
 import type { Storage } from './storage/storage.ts'
 import { Blobs } from './sync/blobs.ts'
 import type { DiallerState } from './sync/dialler.ts'
+import type { FlushLevel, FlushOptions, SyncedOptions } from './sync/flush-options.ts'
 import { type Outbox, openOutbox } from './sync/outbox.ts'
 import { RelaySync, type RelaySyncEvents } from './sync/relay-sync.ts'
 import { ReplicaBlobs } from './sync/replica-blobs.ts'
@@ -70,24 +71,6 @@ export interface ReplicaOptions extends PeerOptions {
   memory?: MemorySource
   time?: TimeSource
   random?: RandomSource
-}
-
-/**
- * `local`: on this replica's disk. `received` and `durable`: at the relay. `replicated`: on the disks
- * of `n` nodes, this one, the relay and peers.
- */
-export type FlushLevel = 'local' | 'received' | 'durable' | 'replicated'
-
-export interface FlushOptions extends Deadline {
-  /** Default `durable`. */
-  level?: FlushLevel
-  /** Of the level `replicated`: on how many nodes, this one included. Default 2. */
-  n?: number
-}
-
-export interface SyncedOptions extends Deadline {
-  /** Whose state to have; the relay's, where there is one. */
-  from?: 'relay' | 'peers'
 }
 
 export interface ReplicaStatus {
@@ -149,11 +132,8 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       ? await openLevelStorage({ location: options.storage })
       : options.storage
   let documents: DocumentSet | undefined
-  let meter: ReplicaMeter | undefined
-  const monitor = new StorageMonitor(time, {
-    committed: (_updates, _bytes, milliseconds) => meter?.operation('commit', milliseconds),
-    loaded: milliseconds => meter?.operation('load', milliseconds),
-  })
+  const meter = new ReplicaMeter(time)
+  const monitor = new StorageMonitor(time, meter)
   const storage = withCompaction(monitor.watch(bare), {
     time,
     onCompacted: ({ document, before, after }) =>
@@ -168,7 +148,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     const { idleMilliseconds = 30_000, driftMillisecondsMax } = options
     documents = new DocumentSet({ storage, journal, incarnation, time, idleMilliseconds })
     documents.events.on('warning', warn)
-    meter = new ReplicaMeter(documents, time)
+    meter.follow(documents)
     documents.events.on('changing', ({ document: { name }, source }) => {
       // What came from a peer the relay may lack, while its writer cannot reach it.
       const isOwed = source === undefined || (relay !== undefined && !source.isRelay)

@@ -6,6 +6,7 @@ import { Emitter } from '../../base/emitter.ts'
 import type { TimeSource } from '../../base/time.ts'
 import type { DocumentSet } from '../../document/document-set.ts'
 import type { ReplicaDocument } from '../../document/replica-document.ts'
+import type { StorageMeter } from '../storage-monitor.ts'
 import { ActorTally } from './actor-tally.ts'
 import type {
   AnalyticsReport,
@@ -26,7 +27,7 @@ export type MeterEvents = {
   updated: { readonly meter: DocumentMeter; readonly origin: 'local' | 'remote' }
 }
 
-export class ReplicaMeter {
+export class ReplicaMeter implements StorageMeter {
   readonly events: Emitter<MeterEvents> = new Emitter()
   readonly #time: TimeSource
   readonly #since: number
@@ -36,7 +37,7 @@ export class ReplicaMeter {
   readonly #growth: Growth
   readonly #hooks: DocumentMeterHooks
 
-  constructor(documents: DocumentSet, time: TimeSource) {
+  constructor(time: TimeSource) {
     this.#time = time
     this.#since = time.now()
     this.#growth = new Growth(this.#since)
@@ -50,8 +51,21 @@ export class ReplicaMeter {
         this.events.emit('updated', { meter, origin })
       },
     }
+  }
+
+  /** Counts what happens to these documents. */
+  follow(documents: DocumentSet): void {
     documents.events.on('loaded', document => this.#loaded(document))
     documents.events.on('unloaded', ({ name }) => this.#meters.get(name)?.detach())
+  }
+
+  /** For the monitor of the storage. */
+  committed(_updates: number, _bytes: number, milliseconds: number): void {
+    this.operation('commit', milliseconds)
+  }
+
+  loaded(milliseconds: number): void {
+    this.operation('load', milliseconds)
   }
 
   /** What is known of a document that is, or was, in memory. */

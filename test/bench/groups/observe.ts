@@ -34,7 +34,8 @@ async function writeRows(metered: boolean): Promise<number> {
   const incarnation = await openIncarnation(storage, random)
   const options = { storage, journal, incarnation, time, idleMilliseconds: 1e6 }
   const set = new DocumentSet(options)
-  const meter = metered ? new ReplicaMeter(set, time) : undefined
+  const meter = metered ? new ReplicaMeter(time) : undefined
+  meter?.follow(set)
   const { document } = await set.hold(parseDocumentName('room:r1/users'))
   meter?.report()
   const rows = document.doc.getMap('reg')
