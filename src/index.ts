@@ -102,8 +102,8 @@ export type { Reversal } from './history/versions/reversal.ts'
 export type { Version } from './history/versions/version-store.ts'
 export type { KeyDifference } from './history/versions/view-diff.ts'
 export { viewBytes, viewDigest } from './history/view-digest.ts'
-export type { PeerStatus } from './mesh/mesh.ts'
 export type { PeerOption, PeerOptions, PeerPort } from './mesh/open-mesh.ts'
+export type { PeerStatus } from './mesh/peer-status.ts'
 export type { BudgetRules } from './model/budget-rules.ts'
 export {
   type DocumentName,

@@ -4,6 +4,7 @@ import type { RandomSource } from '../base/random.ts'
 import type { TimeSource } from '../base/time.ts'
 import type { DocumentSet } from '../document/document-set.ts'
 import type { DocumentName } from '../model/document-name.ts'
+import type { MemberEntry } from '../protocol/frame.ts'
 import type { Incarnation } from '../storage/incarnation.ts'
 import type { Copies } from '../sync/copies.ts'
 import type { ReplicaBlobs } from '../sync/replica-blobs.ts'
@@ -33,6 +34,8 @@ export interface MeshContext {
   holds(name: DocumentName): boolean
   /** Something changed that somebody may wait for. */
   onChange(acked?: DocumentName): void
+  /** A peer that is linked says who else there is. */
+  onMembers(members: readonly MemberEntry[]): void
   onRejected(document: DocumentName, error: StatemeshError): void
   onWarning(error: StatemeshError): void
 }

@@ -5,20 +5,28 @@
  * M1. There is one link to a store. Of two that were dialled at the same time both ends keep the one
  *     whose dialler has the smaller node id; a link to a later process of the store takes the place
  *     of one to an earlier process.
- * M2. Where there is no relay, a document with local changes is in the outbox until one peer has
- *     acked all of it as durable, and stays in memory while there is a link.
+ * M2. A replica dials until it has the least number of links, and beyond the greatest number it ends
+ *     one: each replica with few links of its own, and all of them connected by way of others. A peer
+ *     whose link broke is looked for all the same, so that the halves of a mesh meet again.
  */
 import { Emitter } from '../base/emitter.ts'
-import { StatemeshError, toStatemeshError } from '../base/error.ts'
+import { StatemeshError } from '../base/error.ts'
+import { randomFraction } from '../base/random.ts'
 import type { CancelTimer } from '../base/time.ts'
 import type { DocumentName } from '../model/document-name.ts'
+import type { MemberEntry } from '../protocol/frame.ts'
+import { closeCodes } from '../protocol/link-rules.ts'
 import type { Outbox } from '../sync/outbox.ts'
 import { type Deadline, Waiters } from '../sync/waiters.ts'
 import type { Acceptor, Listening } from '../transport/acceptor.ts'
+import { brokenCode } from '../transport/close-code.ts'
 import type { Link, Transport } from '../transport/transport.ts'
+import { Membership, shuffled } from './membership.ts'
 import type { MeshContext } from './mesh-context.ts'
+import { OwedDocuments } from './owed-documents.ts'
 import { PeerAddress } from './peer-address.ts'
 import { messageBytesMax, PeerLink } from './peer-link.ts'
+import { addressStatus, linkStatus, type PeerStatus } from './peer-status.ts'
 
 export type MeshEvents = {
   /** A link, or an attempt at one, began or ended. */
@@ -31,34 +39,54 @@ export type MeshEvents = {
 }
 
 export interface MeshOptions
-  extends Omit<MeshContext, 'address' | 'holds' | 'onChange' | 'onRejected' | 'onWarning'> {
+  extends Omit<
+    MeshContext,
+    'address' | 'holds' | 'onChange' | 'onMembers' | 'onRejected' | 'onWarning'
+  > {
+  /** How addresses are dialled that were heard of. */
+  transport: Transport
+  /** How many links to have (M2). */
+  linksMin: number
+  linksMax: number
   /** The names of the documents that are stored. */
   stored: Iterable<string>
-  /** Given where there is no relay (M2). */
+  /** Given where there is no relay; see `OwedDocuments`. */
   outbox: Outbox | undefined
 }
 
-/** A peer, or an address at which one is looked for. */
-export interface PeerStatus {
-  /** The id of its store, once it has introduced itself. */
-  readonly store?: string
-  /** Who its token was given to, where tokens are asked for. */
-  readonly subject?: string
-  /** Where it can be dialled. */
-  readonly address?: string
-  readonly state: 'linked' | 'greeting' | 'dialling' | 'waiting' | 'refused' | 'disconnected'
-  /** Why there is no link. */
-  readonly error?: StatemeshError
-}
+/** How often somebody is told who there is, within a half. */
+const tickMilliseconds = 10_000
 
-/** How long a document must be acked before the outbox forgets it: steady writers cost nothing. */
-const settleMilliseconds = 1_000
+/** How long a replica that lacks links waits at most before it dials. */
+const fillMilliseconds = 500
+
+/** How long an address is left alone that was dialled, within a factor of 2. */
+const pauseMilliseconds = 15_000
+
+/** How many members a new peer is told of, and how many another one at a time. */
+const welcomeMembers = 16
+const toldMembers = 8
+
+/** Addresses beyond so many are forgotten, if nobody is linked there; any may be heard of again. */
+const addressesMax = 1_024
+
+/** For so long a peer is looked for whose link broke. */
+const lostMilliseconds = 600_000
+
+/** How many replicas of a mesh look for lost peers in a tick, so that halves meet in few places. */
+const seekersMax = 10
+
+/** How often a replica dials a member that it does not need, as a share of the ticks: to mix. */
+const mixShare = 1 / 30
 
 export class Mesh {
   readonly events: Emitter<MeshEvents> = new Emitter()
   readonly #options: MeshOptions
   readonly #context: MeshContext
   readonly #waiters: Waiters
+  readonly #members: Membership
+  /** Peers whose links broke, and until when (monotonic) they are looked for. */
+  readonly #lost = new Map<string, number>()
   readonly #stored: Set<string>
   readonly #listening = new Set<Listening>()
   readonly #addresses = new Map<string, PeerAddress>()
@@ -66,27 +94,39 @@ export class Mesh {
   readonly #greeting = new Map<PeerLink, PeerAddress | undefined>()
   /** By store (M1). */
   readonly #links = new Map<string, { link: PeerLink; from: PeerAddress | undefined }>()
-  /** Documents that are in memory because they are owed (M2). */
-  readonly #owed = new Map<DocumentName, () => void>()
-  /** Documents that are about to leave the outbox. */
-  readonly #settling = new Map<DocumentName, CancelTimer>()
-  #offering = false
+  /** Undefined where the relay is owed what changes. */
+  readonly #owed: OwedDocuments | undefined
+  #cancelTick: CancelTimer | undefined
+  #cancelFill: CancelTimer | undefined
   readonly #stopListening: Array<() => void>
   #state: 'connected' | 'disconnected' | 'closed' = 'connected'
 
   constructor(options: MeshOptions) {
     this.#options = options
-    const { documents, copies } = options
+    const { documents, copies, outbox } = options
     this.#stored = new Set(options.stored)
     this.#waiters = new Waiters(options.time)
+    this.#members = new Membership(options.time, options.random)
     this.#context = {
       ...options,
       address: () => this.addresses[0],
       holds: name => this.#stored.has(name),
       onChange: acked => this.#changed(acked),
+      onMembers: members => {
+        for (const member of members) this.#members.hear(member)
+        this.#fillLater()
+      },
       onRejected: (document, error) => this.events.emit('rejected', { document, error }),
       onWarning: error => this.events.emit('warning', error),
     }
+    this.#owed =
+      outbox &&
+      new OwedDocuments({
+        ...{ ...options, outbox, waiters: this.#waiters },
+        isLinked: () => this.#links.size > 0,
+        isGivenUp: name => this.#isGivenUp(name),
+        onRejected: this.#context.onRejected,
+      })
     this.#stopListening = [
       documents.events.on('loaded', document => {
         this.#stored.add(document.name)
@@ -97,7 +137,7 @@ export class Mesh {
         for (const { link } of this.#links.values()) link.unloaded(document)
       }),
       documents.events.on('changing', ({ document }) => {
-        this.#hold(document.name)
+        this.#owed?.changing(document.name)
         for (const { link } of this.#links.values()) link.changing(document)
       }),
     ]
@@ -120,7 +160,8 @@ export class Mesh {
     )
     const dialled = new Set([...this.#links.values()].map(({ from }) => from))
     const others = [...this.#addresses.values()].filter(
-      address => !dialled.has(address) && !this.#isLinked(address),
+      address =>
+        !dialled.has(address) && !this.#isLinked(address) && (address.isFixed || !address.rests),
     )
     return [...linked, ...greeting, ...others.map(addressStatus)]
   }
@@ -147,32 +188,32 @@ export class Mesh {
     return own
   }
 
-  /** Keeps a link to whoever is at an address. */
-  dial(address: string, transport: Transport): void {
-    if (this.#addresses.has(address)) return
-    const { time, random } = this.#options
-    const peer = new PeerAddress({
-      address,
-      transport,
-      time,
-      random,
-      onLink: (link, from) => this.#greet(link, from),
-      onState: () => this.#changed(),
-    })
-    this.#addresses.set(address, peer)
-    if (this.#state === 'connected') peer.dial()
+  /** Looks for peers at addresses that the user has named. */
+  meet(peers: readonly { address: string; transport: Transport }[]): void {
+    for (const { address, transport } of peers) this.#know(address, transport, true)
+    this.connect()
   }
 
-  /** Dials all addresses again. */
+  /** Dials again, at once. */
   connect(): void {
     if (this.#state === 'closed') return
     this.#state = 'connected'
-    for (const address of this.#addresses.values()) if (!this.#isLinked(address)) address.dial()
+    const { random, linksMin, linksMax } = this.#options
+    const fixed = [...this.#addresses.values()].filter(
+      address => address.isFixed && !this.#isLinked(address),
+    )
+    const count = fixed.length <= linksMax ? fixed.length : linksMin
+    for (const address of shuffled(fixed, random).slice(0, count)) address.dial()
+    this.#cancelTick?.()
+    this.#tick()
   }
 
   /** Ends all links, and refuses new ones. */
   disconnect(): void {
     if (this.#state === 'connected') this.#state = 'disconnected'
+    this.#cancelTick?.()
+    this.#cancelFill?.()
+    this.#cancelFill = undefined
     for (const address of this.#addresses.values()) address.rest()
     for (const { link } of [...this.#links.values()]) link.close()
     for (const link of [...this.#greeting.keys()]) link.close()
@@ -181,11 +222,7 @@ export class Mesh {
   async close(): Promise<void> {
     this.#state = 'closed'
     for (const stop of this.#stopListening) stop()
-    for (const [name, cancel] of this.#settling) {
-      cancel()
-      if (this.#isCopied(name)) this.#options.outbox?.remove(name)
-    }
-    for (const release of [...this.#owed.values()]) release()
+    this.#owed?.close()
     this.disconnect()
     this.#waiters.rejectAll(new StatemeshError('CLOSED', 'the replica was closed'))
     await Promise.all([...this.#listening].map(listening => listening.close()))
@@ -259,17 +296,123 @@ export class Mesh {
     }
     this.#greeting.delete(link)
     this.#links.set(identity.store, { link, from })
+    this.#lost.delete(identity.store)
     if (other !== undefined) {
       if (other.from !== from) other.from?.rest()
       other.link.close('there is another link')
     }
     from?.succeeded()
+    this.#hearOf(link)
     for (const address of this.#addresses.values()) {
       if (address !== from && address.store === identity.store) address.rest()
     }
     link.begin()
-    void this.#offerOutbox()
+    link.tell(this.#links.size, this.#members.sample(welcomeMembers))
+    this.#dropBeyondMax(link)
+    void this.#owed?.offer()
     this.#changed()
+  }
+
+  // M2
+  #dropBeyondMax(newest: PeerLink): void {
+    const { linksMax, random } = this.#options
+    if (this.#links.size <= linksMax) return
+    // Who has many links misses one least.
+    const [victim] = shuffled([...this.#links.values()], random)
+      .filter(({ link }) => link !== newest)
+      .sort((a, b) => b.link.degree - a.link.degree)
+    victim?.link.close('enough links', closeCodes.enough)
+  }
+
+  /** Tells one peer who there is, and looks whether there are links enough (M2). */
+  #tick(): void {
+    const { time, random } = this.#options
+    const links = [...this.#links.values()]
+    for (const { link } of links) this.#hearOf(link)
+    const [chosen] = shuffled(links, random)
+    chosen?.link.tell(links.length, this.#members.sample(toldMembers))
+    this.#fill()
+    this.#cancelTick = time.after((0.5 + randomFraction(random)) * tickMilliseconds, () =>
+      this.#tick(),
+    )
+  }
+
+  #hearOf({ identity }: PeerLink): void {
+    if (identity?.address === undefined) return
+    this.#members.hear({ store: identity.store, address: identity.address, age: 0 })
+  }
+
+  /** After a moment, so that many who lose a link at once do not dial at once. */
+  #fillLater(): void {
+    if (this.#cancelFill !== undefined || this.#state !== 'connected') return
+    const { time, random } = this.#options
+    this.#cancelFill = time.after(randomFraction(random) * fillMilliseconds, () => {
+      this.#cancelFill = undefined
+      this.#fill()
+    })
+  }
+
+  // M2
+  #fill(): void {
+    const { linksMin, random, time, transport } = this.#options
+    const now = time.monotonic()
+    const candidates = shuffled(this.#candidates(now), random)
+    const dialling = [...this.#addresses.values()].filter(({ state }) => state.kind === 'dialling')
+    const lacking = linksMin - this.#links.size - this.#greeting.size - dialling.length
+    const chosen = lacking > 0 ? candidates.slice(0, lacking) : this.#beyondNeed(candidates, now)
+    for (const { address, store } of chosen) {
+      const known = this.#know(address, transport, false)
+      known.store ??= store === '' ? undefined : store
+      known.notBefore = now + (1 + randomFraction(random)) * pauseMilliseconds
+      known.dial()
+    }
+  }
+
+  /** One of those whose links broke; few replicas of a large mesh look at a time. */
+  #beyondNeed(candidates: readonly MemberEntry[], now: number): MemberEntry[] {
+    const { random } = this.#options
+    const lost = candidates.filter(({ store }) => (this.#lost.get(store) ?? 0) > now)
+    const share = lost.length > 0 ? seekersMax / (candidates.length + 1) : mixShare
+    return randomFraction(random) < share ? (lost.length > 0 ? lost : candidates).slice(0, 1) : []
+  }
+
+  /** Who could be dialled: the addresses that the user has named, and members that were heard of. */
+  #candidates(now: number): MemberEntry[] {
+    const members = this.#members.list()
+    const heard = new Set(members.map(({ address }) => address))
+    for (const { address, isFixed, store = '' } of this.#addresses.values()) {
+      if (isFixed && !heard.has(address)) members.push({ address, store, age: 0 })
+    }
+    return members.filter(({ address, store }) => {
+      const known = this.#addresses.get(address)
+      const isFree = known === undefined || (known.rests && known.notBefore <= now)
+      return isFree && store !== this.#options.store && !this.#links.has(store)
+    })
+  }
+
+  #forgetAddresses(): void {
+    for (const [name, address] of this.#addresses) {
+      if (!address.isFixed && address.rests && !this.#isLinked(address))
+        this.#addresses.delete(name)
+    }
+  }
+
+  #know(address: string, transport: Transport, isFixed: boolean): PeerAddress {
+    const known = this.#addresses.get(address)
+    if (known !== undefined) return known
+    if (this.#addresses.size > addressesMax) this.#forgetAddresses()
+    const { time, random } = this.#options
+    const peer = new PeerAddress({
+      ...{ address, isFixed, transport, time, random },
+      onLink: (link, from) => this.#greet(link, from),
+      onState: (state, from) => {
+        // What was only heard of is tried again when there is need of it.
+        if (!from.isFixed && (state.kind === 'waiting' || state.kind === 'refused')) from.rest()
+        this.#changed()
+      },
+    })
+    this.#addresses.set(address, peer)
+    return peer
   }
 
   /** Whether a link stays although another one to the same store has come (M1). */
@@ -286,15 +429,28 @@ export class Mesh {
     const store = link.identity?.store
     if (store !== undefined && this.#links.get(store)?.link === link) {
       this.#links.delete(store)
-      for (const address of this.#addresses.values()) {
-        if (address !== from && address.store === store && this.#state === 'connected') {
-          address.dial()
-        }
-      }
+      if (code !== closeCodes.enough) this.#dialAgain(store, from)
+      if (isBroken(code)) this.#lose(store)
     }
-    from?.lost(code, reason)
-    if (this.#links.size === 0) for (const release of [...this.#owed.values()]) release()
+    if (code === closeCodes.enough) from?.rest()
+    else from?.lost(code, reason)
+    this.#fillLater()
+    if (this.#links.size === 0) this.#owed?.release()
     this.#changed()
+  }
+
+  #lose(store: string): void {
+    const now = this.#options.time.monotonic()
+    for (const [other, until] of this.#lost) if (until <= now) this.#lost.delete(other)
+    this.#lost.set(store, now + lostMilliseconds)
+  }
+
+  /** Dials the user's addresses of a peer that rested while it was linked another way. */
+  #dialAgain(store: string, except: PeerAddress | undefined): void {
+    if (this.#state !== 'connected') return
+    for (const address of this.#addresses.values()) {
+      if (address.isFixed && address !== except && address.store === store) address.dial()
+    }
   }
 
   #linkOf(link: PeerLink): { from: PeerAddress | undefined } | undefined {
@@ -305,71 +461,13 @@ export class Mesh {
     return store !== undefined && this.#links.has(store)
   }
 
-  // M2
-  #hold(name: DocumentName): void {
-    const { outbox, documents } = this.#options
-    if (this.#owed.has(name) || this.#links.size === 0 || outbox?.names.has(name) !== true) return
-    const document = documents.get(name)
-    if (document === undefined) return
-    const release = documents.retain(document)
-    this.#owed.set(name, () => {
-      this.#owed.delete(name)
-      release()
-    })
-  }
-
-  /** Takes a document out of the outbox when a peer has had it whole for a while (M2). */
-  #settleLater(name: DocumentName): void {
-    if (this.#settling.has(name) || !this.#isCopied(name)) return
-    const cancel = this.#options.time.after(settleMilliseconds, () => {
-      this.#settling.delete(name)
-      if (!this.#isCopied(name)) return
-      this.#options.outbox?.remove(name)
-      this.#owed.get(name)?.()
-    })
-    this.#settling.set(name, cancel)
-  }
-
-  /** Whether a document is in the outbox, and a peer has all of it. */
-  #isCopied(name: DocumentName): boolean {
-    const { outbox, documents, copies } = this.#options
-    if (outbox?.names.has(name) !== true) return false
-    const version = documents.get(name)?.version
-    return version !== undefined && copies.count(name, version) > 0
-  }
-
-  /** Loads what was left unsent, one after the other, so that it reaches a peer. */
-  async #offerOutbox(): Promise<void> {
-    const { outbox } = this.#options
-    if (outbox === undefined || this.#offering) return
-    this.#offering = true
-    for (const name of [...outbox.names]) {
-      if (this.#links.size === 0) break
-      await this.#offer(name)
-    }
-    this.#offering = false
-  }
-
-  async #offer(name: DocumentName): Promise<void> {
-    const { documents } = this.#options
-    try {
-      const { release } = await documents.hold(name)
-      this.#hold(name)
-      release()
-      await this.#waiters.wait({}, () => this.#isGivenUp(name) || this.#isCopied(name))
-    } catch (thrown) {
-      const error = toStatemeshError(thrown, 'STORAGE_UNAVAILABLE')
-      if (error.code !== 'CLOSED') this.events.emit('rejected', { document: name, error })
-    }
-  }
-
   #isGivenUp(name: DocumentName): boolean {
     return [...this.#links.values()].every(({ link }) => !link.exchanges(name))
   }
 
   #changed(acked?: DocumentName): void {
     if (acked !== undefined) {
-      this.#settleLater(acked)
+      this.#owed?.acked(acked)
       this.events.emit('acked', acked)
     } else {
       this.events.emit('state', undefined)
@@ -378,31 +476,7 @@ export class Mesh {
   }
 }
 
-function linkStatus({ identity, subject }: PeerLink, state: 'linked' | 'greeting'): PeerStatus {
-  if (identity === undefined) return { state }
-  const { store, address } = identity
-  return {
-    state,
-    store,
-    ...(address !== undefined && { address }),
-    ...(subject !== undefined && { subject }),
-  }
-}
-
-function addressStatus({ address, state, error, store }: PeerAddress): PeerStatus {
-  return {
-    address,
-    state: stateWords[state.kind],
-    ...(store !== undefined && { store }),
-    ...(error !== undefined && { error }),
-  }
-}
-
-const stateWords: Record<PeerAddress['state']['kind'], PeerStatus['state']> = {
-  idle: 'dialling',
-  dialling: 'dialling',
-  linked: 'greeting',
-  waiting: 'waiting',
-  refused: 'refused',
-  stopped: 'disconnected',
+/** Whether a link ended otherwise than by the will of either end. */
+function isBroken(code: number): boolean {
+  return code === brokenCode || code === closeCodes.silent
 }

@@ -45,8 +45,13 @@ export interface PeerOptions {
    * port. Not in browsers.
    */
   listen?: PeerPort | Acceptor | readonly (PeerPort | Acceptor)[]
-  /** Other replicas to link with, by their addresses. */
+  /** Other replicas to link with, by their addresses; further ones are heard of from these. */
   peers?: readonly (string | PeerOption)[]
+  /**
+   * How many peers to be linked with; 3 to 4 unless given. Whoever is not linked directly is reached by
+   * way of others.
+   */
+  links?: { min?: number; max?: number }
   /**
    * Says who this replica is, to a relay or to peers that ask for it: a token, or a function that gives
    * one. It is called at every dial, and when the other end says that the token is about to end.
@@ -111,8 +116,14 @@ async function joinMesh(
 ): Promise<Mesh> {
   const { listen = [], peers = [], transport, token } = options
   const { storage, random, outbox, sync } = parts
+  const dialled = transport ?? websocketTransport({ subprotocol })
+  const { min: linksMin = 3, max: linksMax = 4 } = options.links ?? {}
+  if (!(linksMin >= 1 && linksMax >= linksMin)) {
+    throw new StatemeshError('OPTION_INVALID', 'links are at least 1, and at most no fewer')
+  }
   const mesh = new Mesh({
     ...parts,
+    ...{ transport: dialled, linksMin, linksMax },
     token: token === undefined ? undefined : new TokenSource(token),
     store: await openStoreId(storage, random),
     stored: await storage.documents(),
@@ -126,10 +137,9 @@ async function joinMesh(
     await mesh.close()
     throw thrown
   }
-  for (const peer of peers) {
-    const { address, transport: own } = typeof peer === 'string' ? { address: peer } : peer
-    mesh.dial(address, own ?? transport ?? websocketTransport({ subprotocol }))
-  }
+  mesh.meet(
+    peers.map(peer => (typeof peer === 'string' ? { address: peer, transport: dialled } : peer)),
+  )
   return mesh
 }
 

@@ -11,21 +11,27 @@ import { messageBytesMax } from './peer-link.ts'
 
 export interface PeerAddressOptions {
   address: string
+  /** Whether the user named it; others were heard of, and are given up sooner. */
+  isFixed: boolean
   transport: Transport
   time: TimeSource
   random: RandomSource
   onLink(link: Link, from: PeerAddress): void
-  onState(): void
+  onState(state: DiallerState, of: PeerAddress): void
 }
 
 export class PeerAddress {
   readonly address: string
+  readonly isFixed: boolean
+  /** Not to be dialled before this moment (monotonic). */
+  notBefore = 0
   /** The store that was found there last. */
   store: string | undefined
   readonly #dialler: Dialler
 
-  constructor({ address, transport, time, random, onLink, onState }: PeerAddressOptions) {
+  constructor({ address, isFixed, transport, time, random, onLink, onState }: PeerAddressOptions) {
     this.address = address
+    this.isFixed = isFixed
     this.#dialler = new Dialler({
       address,
       transport,
@@ -33,7 +39,7 @@ export class PeerAddress {
       random,
       messageBytesMax,
       onLink: link => onLink(link, this),
-      onState,
+      onState: state => onState(state, this),
     })
   }
 
@@ -48,6 +54,12 @@ export class PeerAddress {
   /** Dials no more until it is told to. */
   rest(): void {
     this.#dialler.stop()
+  }
+
+  /** Whether nobody dials it, or waits to. */
+  get rests(): boolean {
+    const { kind } = this.state
+    return kind === 'idle' || kind === 'stopped'
   }
 
   /** The link works. */

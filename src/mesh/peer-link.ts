@@ -14,6 +14,7 @@ import { StatemeshError, toStatemeshError } from '../base/error.ts'
 import type { CancelTimer } from '../base/time.ts'
 import type { ReplicaDocument } from '../document/replica-document.ts'
 import { type DocumentName, parseDocumentName } from '../model/document-name.ts'
+import type { MemberEntry } from '../protocol/frame.ts'
 import { closeCodes } from '../protocol/link-rules.ts'
 import type { DocumentChannel } from '../sync/document-channel.ts'
 import { type FrameOf, LinkSession } from '../sync/link-session.ts'
@@ -45,6 +46,8 @@ export interface PeerIdentity {
 interface Exchange {
   channel: DocumentChannel | undefined
   synced: boolean
+  /** Whether the peer has put it away until it changes. */
+  rests: boolean
   /** Why the peer does not take part, or no more. */
   refusal: StatemeshError | undefined
   readonly backoff: Backoff
@@ -66,6 +69,9 @@ const renewMilliseconds = 60_000
 /** What a peer may open before it is known; far more than it has when it follows the protocol: 0. */
 const earlyMax = 4_096
 
+/** So many members are taken from one frame. */
+const membersMax = 64
+
 /** So much may be refused of what a peer sends before it is cut off. */
 const offencesMax = 10
 
@@ -82,6 +88,7 @@ export class PeerLink {
   #failure: StatemeshError | undefined
   #cancelGreeting: CancelTimer
   #offences = 0
+  #degree = 0
   readonly #exchanges = new Map<DocumentName, Exchange>()
   /** Documents that are in memory for the peer, and what takes them back. */
   readonly #served = new Map<DocumentName, () => void>()
@@ -106,6 +113,11 @@ export class PeerLink {
       onPeer: peer => void this.#introduced(peer),
       onToken: token => this.#pass?.renew(token, () => this.#applyRights()),
       onTokenAsked: () => void this.#renewToken(),
+      onMembers: ({ links, members }) => {
+        if (this.#state !== 'open') return
+        this.#degree = links
+        this.#options.context.onMembers(members.slice(0, membersMax))
+      },
       onOpened: open => void this.#offered(open),
       onOffence: error => this.#offended(error),
       onClose: (code, reason) => this.#ended(code, reason),
@@ -122,6 +134,16 @@ export class PeerLink {
   /** Who the peer's token was given to. */
   get subject(): string | undefined {
     return this.#pass?.subject
+  }
+
+  /** How many links the peer has, by its own account. */
+  get degree(): number {
+    return this.#degree
+  }
+
+  /** Tells the peer who else there is. */
+  tell(links: number, members: readonly MemberEntry[]): void {
+    this.#session.send({ type: 'members', links, members })
   }
 
   /** Why we ended it, if we did. */
@@ -171,7 +193,7 @@ export class PeerLink {
   /** A document changes that the peer had closed: it may want it again. */
   changing(document: ReplicaDocument): void {
     const exchange = this.#exchanges.get(document.name)
-    if (exchange?.refusal?.code !== 'CHANNEL_UNKNOWN') return
+    if (exchange?.rests !== true) return
     this.#exchanges.delete(document.name)
     // Not now, in the middle of a transaction.
     queueMicrotask(() => {
@@ -186,8 +208,8 @@ export class PeerLink {
   }
 
   /** Ends the link, in peace. */
-  close(reason = ''): void {
-    this.#session.close(closeCodes.normal, reason)
+  close(reason = '', code: number = closeCodes.normal): void {
+    this.#session.close(code, reason)
   }
 
   /** Ends the link for what the other end did, or is. */
@@ -355,6 +377,7 @@ export class PeerLink {
       generation: generation => copies.learn(store, generation),
       writesRefused: error => this.#refused(document, exchange, error),
       refused: error => {
+        exchange.rests = error.code === 'CHANNEL_UNKNOWN' && channel.peerNumber !== undefined
         exchange.channel = undefined
         exchange.synced = false
         this.#refused(document, exchange, error)
@@ -373,6 +396,7 @@ export class PeerLink {
       exchange = {
         channel: undefined,
         synced: false,
+        rests: false,
         refusal: undefined,
         backoff,
         cancelRetry: undefined,

@@ -16,6 +16,13 @@ export const protocolVersion = 1
 /** How safe an update is at the end that sent the ack. */
 export type AckLevel = 'received' | 'durable'
 
+/** Somebody who can be dialled, and how many seconds ago somebody was linked with it. */
+export interface MemberEntry {
+  readonly store: string
+  readonly address: string
+  readonly age: number
+}
+
 export type Frame =
   | {
       type: 'hello'
@@ -65,6 +72,12 @@ export type Frame =
       address: string
       /** Says who the sender is; empty: it has none. */
       token: string
+    }
+  | {
+      type: 'members'
+      /** How many links the sender has. */
+      links: number
+      members: readonly MemberEntry[]
     }
   | BlobFrame
 
@@ -233,6 +246,29 @@ const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
       address: reader.string(),
       token: reader.string(),
     }),
+  },
+  members: {
+    tag: 13,
+    write(encoder, { links, members }) {
+      encoding.writeVarUint(encoder, links)
+      for (const { store, address, age } of members) {
+        encoding.writeVarString(encoder, store)
+        encoding.writeVarString(encoder, address)
+        encoding.writeVarUint(encoder, age)
+      }
+    },
+    read(reader) {
+      const links = reader.varUint()
+      const members: MemberEntry[] = []
+      while (!reader.atEnd) {
+        members.push({
+          store: reader.string(),
+          address: reader.string(),
+          age: reader.varUint(),
+        })
+      }
+      return { type: 'members', links, members }
+    },
   },
   ...blobCodecs,
 }

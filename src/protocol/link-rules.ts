@@ -15,6 +15,7 @@ export const closeCodes = {
   noCommonVersion: 4406,
   tokenExpired: 4501,
   silent: 4508,
+  enough: 4513,
 } as const
 
 /** Whether dialling again unchanged, after a close with this code, may help. */

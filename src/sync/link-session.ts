@@ -35,6 +35,8 @@ export interface LinkSessionOptions {
   blobs?: BlobStore | undefined
   /** The peer has said hello; channels may be opened. */
   onReady(hello: FrameOf<'hello'>): void
+  /** The peer says who else there is. */
+  onMembers?(members: FrameOf<'members'>): void
   /** The peer opens a document that is not open here; see `answerOpen`. Default: it is refused. */
   onOpened?(open: FrameOf<'open'>): void
   /** What the peer sent in a channel was refused. */
@@ -242,6 +244,8 @@ export class LinkSession implements ChannelLink {
         return this.#options.onToken?.(frame.token)
       case 'peer':
         return this.#options.onPeer?.(frame)
+      case 'members':
+        return this.#options.onMembers?.(frame)
       case 'open':
         return this.#peerOpened(frame)
       case 'close':

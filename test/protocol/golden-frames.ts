@@ -89,6 +89,11 @@ export const goldenFrames: readonly GoldenFrame[] = [
     frame: { type: 'peer', store: 's1', address: 'ws://a', token: '' },
     hex: '0c 0c 02 7331 06 77733a2f2f61 00',
   },
+  { frame: { type: 'members', links: 3, members: [] }, hex: '02 0d 03' },
+  {
+    frame: { type: 'members', links: 3, members: [{ store: 's', address: 'a', age: 300 }] },
+    hex: '08 0d 03 01 73 01 61 ac02',
+  },
   {
     frame: {
       type: 'blobWant',

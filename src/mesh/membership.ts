@@ -1,0 +1,66 @@
+/**
+ * Who is in the mesh, as far as this replica has heard: every replica tells some of what it knows to
+ * one of its links now and then, with how long ago somebody was last linked with each. No clocks are
+ * compared, and who was not heard of for long is forgotten.
+ */
+import { type RandomSource, randomFraction } from '../base/random.ts'
+import type { TimeSource } from '../base/time.ts'
+import type { MemberEntry } from '../protocol/frame.ts'
+
+/** As many are remembered; a mesh of more is still connected by those. */
+const membersMax = 1_024
+
+/** Long enough for a machine to be away for, and for two halves of a network to find one another. */
+const forgetSeconds = 3_600
+
+export class Membership {
+  readonly #time: TimeSource
+  readonly #random: RandomSource
+  /** By store: the address, and when (monotonic) somebody was linked with it. */
+  readonly #members = new Map<string, { address: string; at: number }>()
+
+  constructor(time: TimeSource, random: RandomSource) {
+    this.#time = time
+    this.#random = random
+  }
+
+  /** Takes note of a member; what was heard later counts. */
+  hear({ store, address, age }: MemberEntry): void {
+    if (address === '' || age > forgetSeconds) return
+    const at = this.#time.monotonic() - age * 1_000
+    const known = this.#members.get(store)
+    if (known !== undefined && known.at >= at) return
+    if (known === undefined && this.#members.size >= membersMax) this.#forgetOldest()
+    this.#members.set(store, { address, at })
+  }
+
+  /** All members that are not forgotten. */
+  list(): MemberEntry[] {
+    const now = this.#time.monotonic()
+    const members: MemberEntry[] = []
+    for (const [store, { address, at }] of this.#members) {
+      const age = Math.max(0, Math.floor((now - at) / 1_000))
+      if (age > forgetSeconds) this.#members.delete(store)
+      else members.push({ store, address, age })
+    }
+    return members
+  }
+
+  /** So many members, drawn at random. */
+  sample(count: number): MemberEntry[] {
+    return shuffled(this.list(), this.#random).slice(0, count)
+  }
+
+  #forgetOldest(): void {
+    const [oldest] = [...this.#members].sort(([, a], [, b]) => a.at - b.at)
+    if (oldest !== undefined) this.#members.delete(oldest[0])
+  }
+}
+
+/** The items in an order drawn at random. */
+export function shuffled<Item>(items: readonly Item[], random: RandomSource): Item[] {
+  return items
+    .map(item => ({ item, place: randomFraction(random) }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ item }) => item)
+}

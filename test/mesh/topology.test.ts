@@ -1,0 +1,51 @@
+/** The shape of a mesh, in a simulated world: few links each, all connected, and whole again. */
+import { describe, expect, it } from 'vitest'
+import { measurePartition, measureSpread } from '../../simulations/mesh/figures.ts'
+import { linkedOf, MeshWorld } from '../../simulations/mesh/mesh-world.ts'
+import { testSeed } from '../support/seed.ts'
+
+const replicas = 16
+
+describe('replicas that know one address', () => {
+  it('find one another, with few links each and all connected', { timeout: 30_000 }, async () => {
+    const mesh = new MeshWorld(testSeed())
+    await mesh.open(replicas)
+    await mesh.pass(60_000)
+    const degrees = mesh.nodes.map(({ replica }) => linkedOf(replica))
+    expect(Math.min(...degrees)).toBeGreaterThanOrEqual(2)
+    expect(Math.max(...degrees)).toBeLessThanOrEqual(6)
+    for (const { name, notes } of mesh.nodes) notes.set(name, 'is here')
+    await mesh.until('all are known to all', () =>
+      mesh.nodes.every(({ notes }) => notes.size === replicas),
+    )
+    await mesh.close()
+  })
+
+  it('go on when the first one has gone for good', { timeout: 30_000 }, async () => {
+    const mesh = new MeshWorld(testSeed())
+    await mesh.open(replicas)
+    await mesh.pass(30_000)
+    const [first, ...others] = mesh.nodes
+    await mesh.world.settle(first?.replica.close() ?? Promise.resolve())
+    await mesh.pass(60_000)
+    others[0]?.notes.set('k', 'v')
+    await mesh.until('it is everywhere', () => others.every(({ notes }) => notes.get('k') === 'v'))
+    await mesh.close()
+  })
+})
+
+describe('an update in a mesh', () => {
+  it('reaches everybody in few hops, and few times', { timeout: 30_000 }, async () => {
+    const figures = await measureSpread(testSeed(), replicas, 5)
+    expect(figures.latencies).toBeLessThan(6)
+    expect(figures.receipts).toBeLessThan(4)
+    expect(figures.idleBytesPerSecond).toBeLessThan(100)
+  })
+})
+
+describe('a mesh that was cut in two', () => {
+  it('is one again, and lacks nothing', { timeout: 30_000 }, async () => {
+    const figures = await measurePartition(testSeed(), replicas, 100)
+    expect(figures.overhead).toBeGreaterThan(0)
+  })
+})
