@@ -143,6 +143,16 @@ export type {
 } from './observe/analytics/analytics-report.ts'
 export type { GrowthPoint } from './observe/analytics/growth.ts'
 export type { LatencySummary } from './observe/analytics/latency-histogram.ts'
+export {
+  type Cleaner,
+  type CleanerOptions,
+  type CleanupBudget,
+  type CleanupItem,
+  type CleanupReport,
+  openCleaner,
+} from './observe/cleanup/cleaner.ts'
+export type { ArchivedBatch, ArchivedEntry } from './observe/cleanup/cleanup-archive.ts'
+export type { RetentionRule, RetentionRuleInput } from './observe/cleanup/retention-rule.ts'
 export type { DocumentKind } from './observe/debugger/document-kind.ts'
 export type {
   BudgetState,
@@ -314,6 +324,7 @@ export type {
   InvalidationBus,
   InvalidationListener,
 } from './storage/layers/invalidation-bus.ts'
+export type { Layer } from './storage/layers/layer.ts'
 export type {
   LayeredStatistics,
   LayeredStore,
@@ -321,6 +332,7 @@ export type {
   LayerWriteOptions,
   WriteReceipt,
 } from './storage/layers/layered-store.ts'
+export { openArchiveLayer } from './storage/layers/level-layer.ts'
 export { type LayeredStoreOptions, openLayeredStore } from './storage/layers/open-layered-store.ts'
 export type { RedisOptions } from './storage/layers/redis-connection.ts'
 export { type ImportOptions, importDocuments } from './storage/level-import.ts'

@@ -35,6 +35,15 @@ export function sleep(time: TimeSource, milliseconds: number): Promise<void> {
 }
 
 /**
+ * Gives the event loop a turn in the middle of work. Unlike a pending timer, it holds the process
+ * up: there is work left.
+ */
+export function nextTurn(time: TimeSource): Promise<void> {
+  if (time !== systemTime) return sleep(time, 0)
+  return new Promise(resolve => setTimeout(resolve, 0))
+}
+
+/**
  * Calls `callback` when this turn of the event loop has done all its reads (a microtask would run
  * between two of them). For the sockets of Node alone, so it is no part of `TimeSource`.
  */

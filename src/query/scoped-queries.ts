@@ -1,10 +1,10 @@
 /** Queries over partitions of several scopes at once; results say where they are from. */
 import { StatemeshError } from '../base/error.ts'
 import type { Scope } from '../model/scope.ts'
+import { scopePattern } from '../model/scope-pattern.ts'
 import type { AnyPartitionDefinition } from '../partition/open-partition.ts'
 import { type Found, Queries } from './queries.ts'
 import { QueryableRegisters } from './queryable-registers.ts'
-import { scopePattern } from './scope-pattern.ts'
 
 /** An entry that was found, and where. */
 export interface ScopedFound<Value> extends Found<Value> {

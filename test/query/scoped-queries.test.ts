@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { agent, globalScope, room, type Scope } from '../../src/index.ts'
 import { definePartition } from '../../src/model/partition-definition.ts'
-import { scopePattern } from '../../src/query/scope-pattern.ts'
+import { scopePattern } from '../../src/model/scope-pattern.ts'
 import { openQueries, queriesOver, type ScopedFound } from '../../src/query/scoped-queries.ts'
 import { settle, startPair } from '../history/pair.ts'
 

@@ -104,9 +104,11 @@ export class LogLane {
    */
   trimmable(
     mayGo: (record: LogRecord) => boolean,
+    limit: number,
   ): { records: LogRecord[]; trim: LaneTrim; clock: number } | undefined {
     const records: LogRecord[] = []
     for (const slot of this.#slots) {
+      if (records.length >= limit) break
       if ('length' in slot) {
         // What cannot be read stays, to be looked at, and all behind it.
         if (slot.error !== undefined) break

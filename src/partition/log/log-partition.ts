@@ -122,12 +122,16 @@ export class LogPartition<Value = unknown> {
    * on, in the order of the log.
    *
    * @param before milliseconds since the Unix epoch
+   * @param limit at most so many, the oldest
    * @throws CLOSED
    */
-  trimmable(before: number): LogEntry<Value>[] {
+  trimmable(before: number, limit: number = Number.POSITIVE_INFINITY): LogEntry<Value>[] {
     const isOld = ({ timestamp }: LogRecord) => timestampMilliseconds(timestamp) < before
-    const records = this.#beginnings(isOld).flatMap(({ records }) => records)
-    return records.sort(comparePositions).map(toEntry<Value>)
+    const records = this.#beginnings(isOld, limit).flatMap(({ records }) => records)
+    return records
+      .sort(comparePositions)
+      .slice(0, limit)
+      .map(toEntry<Value>)
   }
 
   /**
@@ -153,10 +157,10 @@ export class LogPartition<Value = unknown> {
   }
 
   /** Of each lane the entries from the first on that may go. */
-  #beginnings(mayGo: (record: LogRecord) => boolean) {
+  #beginnings(mayGo: (record: LogRecord) => boolean, limit: number = Number.POSITIVE_INFINITY) {
     this.#checkOpen()
     return [...this.#view.lanes()].flatMap(lane => {
-      const found = lane.trimmable(mayGo)
+      const found = lane.trimmable(mayGo, limit)
       return found === undefined ? [] : [{ lane, ...found }]
     })
   }

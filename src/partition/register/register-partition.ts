@@ -208,25 +208,25 @@ export class RegisterPartition<Value = unknown> {
   }
 
   /**
-   * The keys whose one write is a deletion, with its hybrid timestamp: what `reap` may take away.
+   * The keys with nothing but a deletion, with its hybrid timestamp: what `reap` may take away.
    *
    * @throws CLOSED
    */
   *tombstones(): IterableIterator<readonly [key: string, timestamp: number]> {
     this.#checkOpen()
     for (const key of this.#view.keys()) {
-      const found = this.#view.loneTombstone(key)
-      if (found !== undefined) yield [key, found.timestamp]
+      const [latest] = this.#view.tombstones(key)
+      if (latest !== undefined) yield [key, latest.timestamp]
     }
   }
 
   /**
-   * Takes lone tombstones of a time before `before` away. What was deleted does not come back, and
+   * Takes tombstones of a time before `before` away. What was deleted does not come back, and
    * a write of such a key that had not seen the deletion, and comes in only now, is in conflict with
    * it still, unless it is later than all that were reaped.
    *
    * @param before milliseconds since the Unix epoch; tombstones of the future stay, whatever it says
-   * @returns how many were there and are gone; 0 also while a conflict of this replica's own writes
+   * @returns of how many keys there were some, and are gone; 0 also while a conflict of this replica's own writes
    * with a reaped deletion is open
    * @throws OPTION_INVALID within `transact`, CLOSED
    */
@@ -238,10 +238,11 @@ export class RegisterPartition<Value = unknown> {
     const { doc, actor, time } = this.#host
     const { map, floorMap } = this.#view
     const limit = Math.min(before, time.now())
-    const reaped = [...new Set(keys)].flatMap(key => {
-      const found = this.#view.loneTombstone(key)
-      return found && timestampMilliseconds(found.timestamp) < limit ? [found] : []
+    const reapedKeys = [...new Set(keys)].flatMap(key => {
+      const found = this.#view.tombstones(key)
+      return found.every(({ timestamp }) => timestampMilliseconds(timestamp) < limit) ? [found] : []
     })
+    const reaped = reapedKeys.flat()
     if (reaped.length === 0) return 0
     const next = nextFloor(doc, this.#view.floorsOf(doc.clientID), reaped, actor)
     const disputed = next.replaced ? this.#disputed(next.replaced) : []
@@ -251,7 +252,7 @@ export class RegisterPartition<Value = unknown> {
       for (const { item } of reaped) map.delete(item.parentSub as string)
       floorMap.set(next.row, next.content)
     })
-    return reaped.length
+    return reapedKeys.filter(({ length }) => length > 0).length
   }
 
   /**

@@ -109,13 +109,13 @@ export class RegisterView {
     return new Map(all.filter(([, floor]) => floor.writer === writer))
   }
 
-  /** The item of a key's tombstone, where that is its only entry. */
-  loneTombstone(key: string): { item: Y.Item; timestamp: HybridTimestamp } | undefined {
-    const register = this.#keys.get(key)
-    if (register === undefined || register instanceof Conflict || !register.deleted)
-      return undefined
-    const item = this.#map._map.get(rowName(key, register.writer)) as Y.Item
-    return { item, timestamp: register.timestamp }
+  /** The tombstones of a key, where it has nothing else. */
+  tombstones(key: string): { item: Y.Item; timestamp: HybridTimestamp }[] {
+    const entries = this.entries(key)
+    if (!entries.every(({ deleted, reaped }) => deleted && !reaped)) return []
+    return entries.map(({ writer, timestamp }) => {
+      return { item: this.#map._map.get(rowName(key, writer)) as Y.Item, timestamp }
+    })
   }
 
   /** The keys that may have been written against a reaped tombstone, and nothing else. */

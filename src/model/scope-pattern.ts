@@ -2,7 +2,7 @@
  * Patterns of scopes: a scope's text in which `*` stands for any one id (`agent:*\/room:r1`, without the
  * backslash), and `**` at its end for everything within. A star that belongs to an id is `%2A`.
  */
-import { parseScope, type Scope } from '../model/scope.ts'
+import { parseScope, type Scope } from './scope.ts'
 
 const anyId = ':*'
 const within = '**'
