@@ -54,6 +54,7 @@ export async function openLevelStorage(options: LevelStorageOptions): Promise<St
 type Write =
   | { type: 'append'; document: string; update: Uint8Array; bytes: number; alone: false }
   | { type: 'record'; key: string; value: Uint8Array | undefined; bytes: number; alone: false }
+  | { type: 'removal'; operations: Operation[]; bytes: 0; alone: false }
   /** A write that depends on what is stored. */
   | { type: 'change'; prepare: () => Promise<Operation[]>; bytes: number; alone: true }
 
@@ -65,6 +66,9 @@ interface LogEnd {
   /** Whether the document has its entry in the list of documents. */
   listed: boolean
 }
+
+// About a millisecond of work, for which what else is in the group has to wait.
+const removalsMax = 500
 
 // About 200 bytes each.
 const logEndsMax = 10_000
@@ -102,19 +106,36 @@ class LevelStorage implements Storage {
     return this.#writes.write({ type: 'append', document, update, bytes, alone: false })
   }
 
-  replace(document: string, through: number, update: Uint8Array): Promise<void> {
-    return this.#change(async () => {
-      const keyPrefix = updateKeyPrefix(document)
-      const { entries, unreadable } = await readLog(this.#database, keyPrefix, through)
-      if (unreadable[0]) throw unreadable[0].error
-      // It has been removed, or replaced further, since the caller read it.
-      if (entries.at(-1)?.clock !== through) return []
-      return [
-        ...entries.flatMap(entry => removeEntry(document, entry)),
-        putUpdate(updateKey(keyPrefix, through), update),
-        putStateVector(document, through, stateVectorOf(update)),
-      ]
+  async replace(document: string, through: number, update: Uint8Array): Promise<void> {
+    const keyPrefix = updateKeyPrefix(document)
+    const key = updateKey(keyPrefix, through)
+    // Sealed here, and not in the group in which it is written: others wait for that one.
+    const operations = [
+      putUpdate(key, update),
+      putStateVector(document, through, stateVectorOf(update)),
+    ]
+    let found = false
+    await this.#change(async () => {
+      const replaced = await readLogEntry(this.#database, key)
+      found = replaced !== undefined
+      // Else it has been removed, or replaced further, since the caller read it.
+      return replaced === undefined ? [] : [...removeEntry(document, replaced), ...operations]
     })
+    if (found && through > 0) await this.#removeThrough(document, keyPrefix, through - 1)
+  }
+
+  /** In parts, the oldest first: what a crash leaves says nothing that is not in what follows it. */
+  async #removeThrough(document: string, keyPrefix: Uint8Array, through: number): Promise<void> {
+    const { entries, unreadable } = await this.#whileOpen(() =>
+      readLog(this.#database, keyPrefix, through),
+    )
+    for (let start = 0; start < entries.length; start += removalsMax) {
+      if (this.#closing) throw closed()
+      const some = entries.slice(start, start + removalsMax)
+      const operations = some.flatMap(entry => removeEntry(document, entry))
+      await this.#writes.write({ type: 'removal', operations, bytes: 0, alone: false })
+    }
+    if (unreadable[0]) throw unreadable[0].error
   }
 
   remove(document: string): Promise<void> {
@@ -195,6 +216,10 @@ class LevelStorage implements Storage {
           break
         case 'record':
           operations.push(putRecord(write.key, write.value))
+          outcomes.push(0)
+          break
+        case 'removal':
+          operations.push(...write.operations)
           outcomes.push(0)
           break
         case 'change':

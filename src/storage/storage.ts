@@ -52,8 +52,8 @@ export interface Storage {
   append(document: string, update: Uint8Array): Promise<number>
 
   /**
-   * Replaces the updates up to and including `through` by one that says the same, atomically;
-   * later ones stay as they are. Where no update has the clock `through` any more, because the
+   * Replaces the updates up to and including `through` by one that says the same; later ones stay
+   * as they are. After a crash some of the replaced may still stand before it. Where no update has the clock `through` any more, because the
    * document was removed or replaced further, it does nothing.
    *
    * @throws UPDATE_INVALID, STORAGE_CORRUPT, STORAGE_UNAVAILABLE, CLOSED

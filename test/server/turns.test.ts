@@ -137,6 +137,18 @@ describe('a compacted log', () => {
     )
   })
 
+  test('may have some of what it replaces before it, after a crash', () => {
+    for (const removed of [0, 1, 450, 899]) {
+      const log = [...updates.slice(removed, 900), compacted, ...updates.slice(900)]
+      const stored = { updates: log.map((update, clock) => ({ clock, update })), damaged: [] }
+      const read = readDocument(stored)
+      expect(read.damage).toEqual([])
+      const copy = new Y.Doc()
+      for (const { update } of read.updates) Y.applyUpdate(copy, update)
+      expect(Y.encodeStateAsUpdate(copy)).toEqual(Y.encodeStateAsUpdate(doc))
+    }
+  })
+
   test('is served whole, and without its index', async () => {
     const storage = createMemoryStorage()
     for (const update of [compacted, ...updates.slice(900)]) await storage.append(document, update)

@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openLevelStorage } from '../../src/storage/level-storage.ts'
+import { mergeLog } from '../../src/storage/merge-log.ts'
 import type { Storage } from '../../src/storage/storage.ts'
-import { updateSaying } from '../contracts/sample-update.ts'
+import { textOf, updateSaying, updatesWriting } from '../contracts/sample-update.ts'
 import { type TemporaryDirectory, temporaryDirectory } from './directory.ts'
 import { FailingLevel } from './failing-level.ts'
 
@@ -77,6 +78,26 @@ describe('a failed write', () => {
     await storage.replace('doc', 0, updateSaying('merged'))
     await Promise.all(later)
     expect(await clocks('doc')).toEqual([0, 1, 2])
+  })
+
+  it('in the middle of a long replace leaves the same document, for the next to clear up', async () => {
+    const updates = updatesWriting(Array.from({ length: 1_203 }, (_, n) => `${n} `))
+    await Promise.all(updates.slice(0, 1_200).map(one => storage.append('doc', one)))
+    const merged = mergeLog(updates.slice(0, 1_200))
+    level.batches.length = 0
+    const replaced = storage.replace('doc', 1_199, merged)
+    // The merged update is written, and a part of the others has been removed.
+    while (level.batches.length < 3) await new Promise(resolve => setImmediate(resolve))
+    level.failures = 1
+    await expect(replaced).rejects.toMatchObject(unavailable.reason)
+    for (const one of updates.slice(1_200)) await storage.append('doc', one)
+    const left = await storage.load('doc')
+    expect(left.updates.length).toBeGreaterThan(4)
+    expect(left.updates.length).toBeLessThan(1_203)
+    expect(textOf(left.updates.map(one => one.update))).toBe(textOf(updates))
+    await storage.replace('doc', 1_202, mergeLog(left.updates.map(one => one.update)))
+    expect(await clocks('doc')).toEqual([1_202])
+    for (const operations of level.batches.slice(0, 4)) expect(operations).toBeLessThan(600)
   })
 
   it('of an update that is none rejects a replace alone', async () => {
