@@ -10,7 +10,7 @@ import type { Frame } from '../src/protocol/frame.ts'
 import { InboundStream } from '../src/sync/inbound-stream.ts'
 import { accessDenied } from '../src/trust/access.ts'
 import type { Broadcast } from './broadcast.ts'
-import { Feed } from './feed.ts'
+import { Feed, type FeedSink } from './feed.ts'
 import type { Room } from './room.ts'
 import type { RoomMember } from './room-member.ts'
 
@@ -62,7 +62,7 @@ const frameOverheadBytesMax = 32
 /** A state can have a gap only by others' commits under way, so that once or twice will do. */
 const asksMax = 3
 
-export class Channel implements RoomMember {
+export class Channel implements RoomMember, FeedSink {
   readonly room: Room
   /** The number on which we send. */
   readonly number: number
@@ -92,12 +92,15 @@ export class Channel implements RoomMember {
     this.number = number
     this.peerNumber = peerNumber
     this.#link = link
-    this.#feed = new Feed({
-      writable: () => link.writable(),
-      sendState: (update, seq, last) => this.#sendState(update, seq, last),
-      sendUpdates: broadcast => this.#sendUpdates(broadcast),
-      catchUp: stateVector => room.resync(this, stateVector),
-    })
+    this.#feed = new Feed(this)
+  }
+
+  writable(): boolean {
+    return this.#link.writable()
+  }
+
+  catchUp(stateVector: StateVector): void {
+    this.room.resync(this, stateVector)
   }
 
   /** The peer's `open`, the first or one that restarts both streams. */
@@ -281,14 +284,14 @@ export class Channel implements RoomMember {
     if (bytes > 0) this.#link.receiving(-bytes)
   }
 
-  #sendState(update: Uint8Array, seq: number, last: boolean): void {
+  sendState(update: Uint8Array, seq: number, last: boolean): void {
     if (!this.#fits(update.length)) return
     this.#link.send({ type: 'state', channel: this.number, seq, last, update })
     this.#sentSeq = seq
     this.#take(seq, update.length)
   }
 
-  #sendUpdates(broadcast: Broadcast): void {
+  sendUpdates(broadcast: Broadcast): void {
     if (!this.#fits(broadcast.updateBytesMax)) return
     const sentBefore = this.#sentSeq
     if (broadcast.isOf(this)) {

@@ -18,14 +18,15 @@ import { closeCodes } from '../src/protocol/link-rules.ts'
 import { BlobDesk } from '../src/sync/blob-desk.ts'
 import type { Link } from '../src/transport/transport.ts'
 import { accessDenied } from '../src/trust/access.ts'
-import { includesRight } from '../src/trust/grants.ts'
+import { includesRight, type Right } from '../src/trust/grants.ts'
 import { Pass } from '../src/trust/pass.ts'
 import type { AccessToken } from '../src/trust/token.ts'
 import { type Broadcast, joinFrames, messageBytes } from './broadcast.ts'
 import { Channel, type ChannelLink } from './channel.ts'
+import { ChannelTable } from './channel-table.ts'
 import { closeCodeOf } from './close-code.ts'
 import { Conduct } from './conduct.ts'
-import { LinkPressure } from './link-pressure.ts'
+import { LinkPressure, type PressedLink } from './link-pressure.ts'
 import { longUpdateBytes, sendBatch, sendPieces } from './message-batch.ts'
 import { RecentSet } from './recent-set.ts'
 import type { Connection, RelayContext } from './relay-context.ts'
@@ -48,27 +49,27 @@ export interface LinkConnectionOptions {
 /** Nobody needs more at a time than one for every call that waits for its answer. */
 const unansweredMax = 1_000
 
-export class LinkConnection implements Connection, ChannelLink {
-  readonly #link: Link
+export class LinkConnection implements Connection, ChannelLink, PressedLink {
+  readonly link: Link
   readonly #relay: RelayContext
   readonly #id: number
   readonly #onClosed: (code: number) => void
   readonly #pressure: LinkPressure
-  readonly #pass: Pass
+  /** None where access is off. */
+  readonly #pass: Pass | undefined
   readonly #conduct: Conduct
-  readonly #blobs: BlobDesk
+  /** From when the peer first asks for a blob or brings one. */
+  #blobs: BlobDesk | undefined
   #hello: FrameOf<'hello'> | undefined
   #draining = false
-  readonly #byPeerNumber = new Map<number, Channel>()
-  readonly #byNumber = new Map<number, Channel>()
-  readonly #byDocument = new Map<string, Channel>()
+  readonly #channels = new ChannelTable()
   /** Numbers of channels that ended: the peer's, for frames under way, and ours, not to be used again. */
   readonly #closedByPeer = new RecentSet(closedNumbersMax)
   readonly #used = new RecentSet(closedNumbersMax)
   #receivingBytes = 0
   #sendingBytes = 0
   #outbox: Uint8Array[] = []
-  #toAck = new Set<Channel>()
+  #toAck: Set<Channel> | undefined
   #turnEnding = false
   #lastReceived: number
   #lastSent: number
@@ -77,46 +78,54 @@ export class LinkConnection implements Connection, ChannelLink {
   readonly #unanswered: number[] = []
 
   constructor({ link, relay, token, id, onClosed }: LinkConnectionOptions) {
-    this.#link = link
+    this.link = link
     this.#relay = relay
     this.#id = id
     this.#onClosed = onClosed
     this.#lastReceived = relay.time.monotonic()
     this.#lastSent = this.#lastReceived
-    const { queueBytesMax, slowReaderMilliseconds, messageBytesMax, windowBytes } = relay.limits
+    const { messageBytesMax, windowBytes } = relay.limits
     this.#conduct = new Conduct(relay.limits, this.#lastReceived)
-    this.#blobs = new BlobDesk({
-      store: relay.blobs,
-      send: frame => this.send(frame),
-      right: document => this.#blobRight(document),
-      bytesMax: relay.limits.blobBytesMax,
-      charge: bytes => this.#conduct.blob(bytes),
-      writable: () => this.#pressure.writable(),
-    })
-    this.#pressure = new LinkPressure({
-      link,
-      time: relay.time,
-      queueBytesMax,
-      slowReaderMilliseconds,
-      onDrained: () => this.#resume(),
-      onStuck: () => this.close(closeCodes.tryLater, 'the reader is too slow'),
-    })
+    this.#pressure = new LinkPressure(this, relay)
     link.start({
       message: message => this.#onMessage(message),
       close: code => this.#onClose(code),
     })
     const { node } = relay
-    this.#pass = new Pass({
-      access: relay.access,
-      token,
-      time: relay.time,
-      renewMilliseconds: relay.limits.tokenRenewMilliseconds,
-      onExpiring: () => this.send({ type: 'token', token: '' }),
-      onEnded: error => this.#end(error),
-    })
+    this.#pass = relay.access && this.#newPass(relay, token)
     const generation = relay.generation()
     const version = protocolVersion
     this.send({ type: 'hello', version, node, messageBytesMax, windowBytes, generation })
+  }
+
+  #newPass({ access, time, limits }: RelayContext, token: AccessToken | undefined): Pass {
+    return new Pass({
+      access,
+      token,
+      time,
+      renewMilliseconds: limits.tokenRenewMilliseconds,
+      onExpiring: () => this.send({ type: 'token', token: '' }),
+      onEnded: error => this.#end(error),
+    })
+  }
+
+  #blobDesk(): BlobDesk {
+    return new BlobDesk({
+      store: this.#relay.blobs,
+      send: frame => this.send(frame),
+      right: document => this.#blobRight(document),
+      bytesMax: this.#relay.limits.blobBytesMax,
+      charge: bytes => this.#conduct.blob(bytes),
+      writable: () => this.#pressure.writable(),
+    })
+  }
+
+  drained(): void {
+    for (const channel of this.#channels.all()) channel.resume()
+  }
+
+  stuck(): void {
+    this.close(closeCodes.tryLater, 'the reader is too slow')
   }
 
   get peerMessageBytesMax(): number {
@@ -135,7 +144,7 @@ export class LinkConnection implements Connection, ChannelLink {
     if (frame.type === 'state' && frame.update.length >= longUpdateBytes) {
       this.#flush()
       this.#lastSent = this.#relay.time.monotonic()
-      return sendPieces(this.#link, stateFramePieces(frame))
+      return sendPieces(this.link, stateFramePieces(frame))
     }
     this.sendEncoded(encodeFrame(frame))
   }
@@ -152,10 +161,11 @@ export class LinkConnection implements Connection, ChannelLink {
     }
     this.#flush()
     this.#lastSent = this.#relay.time.monotonic()
-    sendBatch(this.#link, broadcast.batch(channel))
+    sendBatch(this.link, broadcast.batch(channel))
   }
 
   ackLater(channel: Channel): void {
+    this.#toAck ??= new Set()
     this.#toAck.add(channel)
     this.#endTurnLater()
   }
@@ -171,7 +181,7 @@ export class LinkConnection implements Connection, ChannelLink {
   sending(bytes: number): void {
     const usedUp = this.#windowUsedUp()
     this.#sendingBytes += bytes
-    if (usedUp && !this.#windowUsedUp()) this.#resume()
+    if (usedUp && !this.#windowUsedUp()) this.drained()
   }
 
   generation(): string {
@@ -187,7 +197,7 @@ export class LinkConnection implements Connection, ChannelLink {
     const connection = this.#id
     this.#relay.report({ level: 'warn', event: 'rejected', connection, document, code, message })
     if (update !== undefined && code === 'UPDATE_INVALID') {
-      const { subject } = this.#pass
+      const subject = this.#pass?.subject
       this.#relay.quarantine({ document, connection, subject, code, reason: message, update })
     }
     this.#countOffence(error)
@@ -210,15 +220,15 @@ export class LinkConnection implements Connection, ChannelLink {
   close(code: number, reason: string): void {
     this.#endTurn()
     this.#draining = true
-    this.#link.close(code, reason)
+    this.link.close(code, reason)
   }
 
   recheckToken(): void {
-    this.#pass.recheck()
+    this.#pass?.recheck()
   }
 
   get queuedBytes(): number {
-    return this.#link.bufferedBytes
+    return this.link.bufferedBytes
   }
 
   get receivedAt(): number {
@@ -272,10 +282,10 @@ export class LinkConnection implements Connection, ChannelLink {
   #onClose(code: number): void {
     this.#draining = true
     this.#pressure.stop()
-    this.#blobs.close()
-    this.#pass.stop()
-    for (const channel of this.#byDocument.values()) channel.end()
-    this.#byDocument.clear()
+    this.#blobs?.close()
+    this.#pass?.stop()
+    for (const channel of this.#channels.all()) channel.end()
+    this.#channels.clear()
     this.#onClosed(code)
   }
 
@@ -293,21 +303,22 @@ export class LinkConnection implements Connection, ChannelLink {
       case 'close':
         return this.#withPeerChannel(frame.channel, 0, channel => this.#endChannel(channel))
       case 'ack':
-        return this.#byNumber.get(frame.channel)?.acked(frame)
+        return this.#channels.ofNumber(frame.channel)?.acked(frame)
       case 'nack':
-        return this.#byNumber.get(frame.channel)?.nacked()
+        return this.#channels.ofNumber(frame.channel)?.nacked()
       case 'resync':
         this.#conduct.join()
-        return this.#byNumber.get(frame.channel)?.resync(readStateVector(frame.stateVector))
+        return this.#channels.ofNumber(frame.channel)?.resync(readStateVector(frame.stateVector))
       case 'ping':
         return this.#onPing(frame.nonce)
       case 'pong':
         return
       case 'blobWant':
       case 'blobPut':
+        this.#blobs ??= this.#blobDesk()
         return this.#blobs.ask(frame)
       case 'token':
-        return this.#pass.renew(frame.token, () => this.#applyRights())
+        return this.#pass?.renew(frame.token, () => this.#applyRights())
     }
   }
 
@@ -320,7 +331,7 @@ export class LinkConnection implements Connection, ChannelLink {
   /** A pong says that the peer has been sent everything, so it waits until that is so. */
   #answerPings(): void {
     if (this.#unanswered.length === 0) return
-    for (const channel of this.#byDocument.values()) if (!channel.live) return
+    for (const channel of this.#channels.all()) if (!channel.live) return
     for (const nonce of this.#unanswered.splice(0)) this.send({ type: 'pong', nonce })
   }
 
@@ -342,24 +353,24 @@ export class LinkConnection implements Connection, ChannelLink {
     } catch (thrown) {
       return this.#refuse(frame.channel, 0, toStatemeshError(thrown, 'DOCUMENT_NAME_INVALID'))
     }
-    const right = this.#pass.right(document)
+    const right = this.#right(document)
     if (right === undefined) {
       // The same for a document that exists and one that does not.
       const error = accessDenied('the token does not open the document')
       return this.#refuse(frame.channel, 0, error, document)
     }
-    const holder = this.#byPeerNumber.get(frame.channel)
-    if (
-      !this.#byDocument.has(document) &&
-      this.#byDocument.size >= this.#relay.limits.channelsMax
-    ) {
-      const message = `${this.#byDocument.size} documents are open on the link, and no more may be`
+    const holder = this.#channels.ofPeerNumber(frame.channel)
+    const present = this.#channels.ofDocument(document)
+    if (present === undefined && this.#channels.size >= this.#relay.limits.channelsMax) {
+      const message = `${this.#channels.size} documents are open on the link, and no more may be`
       return this.#refuse(frame.channel, 0, new StatemeshError('LIMIT_REACHED', message), document)
     }
-    const channel = this.#byDocument.get(document) ?? this.#newChannel(document, frame.channel)
-    if (holder !== undefined && holder !== channel) throw malformed('a channel number used twice')
-    if (channel.peerNumber !== frame.channel) this.#forgetPeerNumber(channel.peerNumber)
-    this.#byPeerNumber.set(frame.channel, channel)
+    if (holder !== undefined && holder !== present) throw malformed('a channel number used twice')
+    const channel = present ?? this.#newChannel(document, frame.channel)
+    if (channel.peerNumber !== frame.channel) {
+      this.#closedByPeer.add(channel.peerNumber)
+      this.#channels.renumber(channel, frame.channel)
+    }
     channel.mayWrite = includesRight(right, 'write')
     channel.open(frame.channel, stateVector)
   }
@@ -367,18 +378,22 @@ export class LinkConnection implements Connection, ChannelLink {
   /** A blob belongs to a document, and so does what one may do with it. */
   #blobRight(name: string): 'read' | 'write' | undefined {
     try {
-      const right = this.#pass.right(parseDocumentName(name))
+      const right = this.#right(parseDocumentName(name))
       return includesRight(right, 'write') ? 'write' : right && 'read'
     } catch {
       return undefined // no document has such a name
     }
   }
 
+  #right(document: DocumentName): Right | undefined {
+    return this.#pass === undefined ? 'admin' : this.#pass.right(document)
+  }
+
   /** The token has changed. */
   #applyRights(): void {
     this.#relay.report({ level: 'info', event: 'renewed', connection: this.#id })
-    for (const channel of [...this.#byDocument.values()]) {
-      const right = this.#pass.right(channel.room.document)
+    for (const channel of this.#channels.all()) {
+      const right = this.#right(channel.room.document)
       if (right === undefined) channel.deny(accessDenied('the token does not open the document'))
       else channel.mayWrite = includesRight(right, 'write')
     }
@@ -389,8 +404,7 @@ export class LinkConnection implements Connection, ChannelLink {
     // One number for all links lets them share bytes, unless this link has used it before.
     const number = this.#used.has(room.channel) ? this.#relay.freshChannel() : room.channel
     const channel = new Channel(room, number, peerNumber, this)
-    this.#byDocument.set(document, channel)
-    this.#byNumber.set(number, channel)
+    this.#channels.add(channel)
     return channel
   }
 
@@ -400,20 +414,14 @@ export class LinkConnection implements Connection, ChannelLink {
 
   #endChannel(channel: Channel): void {
     channel.end()
-    this.#toAck.delete(channel)
-    this.#byDocument.delete(channel.room.document)
-    this.#byNumber.delete(channel.number)
+    this.#toAck?.delete(channel)
+    this.#channels.remove(channel)
     this.#used.add(channel.number)
-    this.#forgetPeerNumber(channel.peerNumber)
-  }
-
-  #forgetPeerNumber(number: number): void {
-    this.#byPeerNumber.delete(number)
-    this.#closedByPeer.add(number)
+    this.#closedByPeer.add(channel.peerNumber)
   }
 
   #withPeerChannel(number: number, seq: number, act: (channel: Channel) => void): void {
-    const channel = this.#byPeerNumber.get(number)
+    const channel = this.#channels.ofPeerNumber(number)
     if (channel !== undefined) return act(channel)
     if (this.#closedByPeer.has(number)) return // it was under way when the channel ended
     this.#refuse(number, seq, new StatemeshError('CHANNEL_UNKNOWN', 'the channel was never opened'))
@@ -433,10 +441,6 @@ export class LinkConnection implements Connection, ChannelLink {
     this.close(closeCodes.malformed, `too much was refused, lately ${error.code}`)
   }
 
-  #resume(): void {
-    for (const channel of this.#byDocument.values()) channel.resume()
-  }
-
   #endTurnLater(): void {
     if (this.#turnEnding) return
     this.#turnEnding = true
@@ -445,8 +449,8 @@ export class LinkConnection implements Connection, ChannelLink {
 
   #endTurn(): void {
     const toAck = this.#toAck
-    this.#toAck = new Set()
-    for (const channel of toAck) channel.flushAcks()
+    this.#toAck = undefined
+    for (const channel of toAck ?? []) channel.flushAcks()
     this.#answerPings()
     this.#flush()
     this.#turnEnding = false
@@ -462,7 +466,7 @@ export class LinkConnection implements Connection, ChannelLink {
 
   #sendMessage(message: Uint8Array): void {
     this.#lastSent = this.#relay.time.monotonic()
-    this.#link.send(message)
+    this.link.send(message)
   }
 }
 

@@ -9,11 +9,12 @@ import type { UpdateStructure } from '../src/model/update-structure.ts'
 
 export class DocumentState {
   readonly #vector: Map<number, number>
-  readonly #deletes = new DeleteRangeSet()
+  /** From when something is first deleted. */
+  #deletes: DeleteRangeSet | undefined
 
   constructor(from?: DocumentState) {
     this.#vector = new Map(from?.vector)
-    if (from !== undefined) this.#deletes.add(from.#deletes.toRanges())
+    if (from !== undefined && from.#deletes !== undefined) this.delete(from.#deletes.toRanges())
   }
 
   get vector(): StateVector {
@@ -40,6 +41,8 @@ export class DocumentState {
   }
 
   delete(deletes: DeleteRanges): void {
-    if (deletes.size > 0) this.#deletes.add(deletes)
+    if (deletes.size === 0) return
+    this.#deletes ??= new DeleteRangeSet()
+    this.#deletes.add(deletes)
   }
 }

@@ -6,11 +6,11 @@ import { WebSocketServer } from 'ws'
 import { StatemeshError } from '../src/base/error.ts'
 import { subprotocol } from '../src/protocol/frame.ts'
 import { isLoopback } from '../src/transport/loopback.ts'
-import { batchLink } from './batch-link.ts'
 import { answerPage } from './http-pages.ts'
 import type { RelayMetrics } from './metrics.ts'
 import type { Relay } from './relay.ts'
 import { type AllowedOrigins, addressOf, isAllowedOrigin, tokenOf } from './upgrade-request.ts'
+import { acceptedLink } from './websocket-link.ts'
 
 export interface ListenOptions {
   /** Default `127.0.0.1`. */
@@ -109,7 +109,7 @@ function upgrade(
   { request, socket, head, addressHeader }: Upgrade,
 ): void {
   sockets.handleUpgrade(request, socket, head, webSocket => {
-    relay.accept(batchLink(webSocket, socket), {
+    relay.accept(acceptedLink(webSocket, socket), {
       path: request.url ?? '/',
       subprotocol: webSocket.protocol === '' ? undefined : webSocket.protocol,
       address: addressOf(request, addressHeader),

@@ -4,38 +4,40 @@
  */
 import type { CancelTimer, TimeSource } from '../src/base/time.ts'
 import type { Link } from '../src/transport/transport.ts'
+import type { RelayContext } from './relay-context.ts'
+import type { RelayLimits } from './relay-options.ts'
 
 /** Short against a round trip of a slow reader, long against the cost of a look. */
 const lookMilliseconds = 20
 
-export interface LinkPressureOptions {
-  link: Link
-  time: TimeSource
-  queueBytesMax: number
-  slowReaderMilliseconds: number
+/** Whose link it is. */
+export interface PressedLink {
+  readonly link: Link
   /** The link takes more again. */
-  onDrained: () => void
+  drained(): void
   /** The queue has been too long for too long. */
-  onStuck: () => void
+  stuck(): void
 }
 
 export class LinkPressure {
-  readonly #options: LinkPressureOptions
+  readonly #owner: PressedLink
+  readonly #time: TimeSource
+  readonly #limits: Readonly<RelayLimits>
   #cancelLook: CancelTimer | undefined
   #since = 0
 
-  constructor(options: LinkPressureOptions) {
-    this.#options = options
+  constructor(owner: PressedLink, { time, limits }: Pick<RelayContext, 'time' | 'limits'>) {
+    this.#owner = owner
+    this.#time = time
+    this.#limits = limits
   }
 
-  /** Whether the link takes more now; if not, `onDrained` or `onStuck` is called later. */
+  /** Whether the link takes more now; if not, `drained` or `stuck` is called later. */
   writable(): boolean {
-    const { link, queueBytesMax, time } = this.#options
-    if (this.#cancelLook === undefined && link.bufferedBytes <= queueBytesMax) return true
-    if (this.#cancelLook === undefined) {
-      this.#since = time.monotonic()
-      this.#lookLater()
-    }
+    if (this.#cancelLook !== undefined) return false
+    if (this.#owner.link.bufferedBytes <= this.#limits.queueBytesMax) return true
+    this.#since = this.#time.monotonic()
+    this.#lookLater()
     return false
   }
 
@@ -46,15 +48,15 @@ export class LinkPressure {
   }
 
   #lookLater(): void {
-    this.#cancelLook = this.#options.time.after(lookMilliseconds, () => this.#look())
+    this.#cancelLook = this.#time.after(lookMilliseconds, () => this.#look())
   }
 
   #look(): void {
-    const { link, time, queueBytesMax, slowReaderMilliseconds, onDrained, onStuck } = this.#options
+    const { queueBytesMax, slowReaderMilliseconds } = this.#limits
     this.#cancelLook = undefined
     // Half, so that a reader gets some way before it is stopped again.
-    if (link.bufferedBytes <= queueBytesMax / 2) return onDrained()
-    if (time.monotonic() - this.#since > slowReaderMilliseconds) return onStuck()
+    if (this.#owner.link.bufferedBytes <= queueBytesMax / 2) return this.#owner.drained()
+    if (this.#time.monotonic() - this.#since > slowReaderMilliseconds) return this.#owner.stuck()
     this.#lookLater()
   }
 }

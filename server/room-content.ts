@@ -33,7 +33,7 @@ export class RoomContent {
   #loose: LaidOutUpdate[] = []
   #bytes = 0
   #addedBytes = 0
-  readonly #deletesOf = new WeakMap<LaidOutUpdate, LaidOutUpdate>()
+  #deletesOf: WeakMap<LaidOutUpdate, LaidOutUpdate> | undefined
 
   constructor(updates: readonly LaidOutUpdate[]) {
     for (const update of updates) this.add(update)
@@ -75,6 +75,7 @@ export class RoomContent {
   }
 
   #deletes(chunk: LaidOutUpdate): LaidOutUpdate {
+    this.#deletesOf ??= new WeakMap()
     let deletes = this.#deletesOf.get(chunk)
     if (deletes === undefined) {
       deletes = joinedDeletes([chunk])

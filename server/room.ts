@@ -108,8 +108,11 @@ export class Room {
   readonly #events: RoomEvents
   #state: RoomState = { kind: 'loading' }
   readonly #members = new Set<RoomMember>()
-  readonly #needs = new Map<RoomMember, Need>()
-  readonly #awareness: RoomAwareness
+  /** What members wait for; the map is there while some do, like the others below. */
+  #needs: Map<RoomMember, Need> | undefined
+  readonly #awarenessLimits: RoomAwarenessLimits
+  /** From when somebody first says something. */
+  #awareness: RoomAwareness | undefined
   readonly #size: DocumentSize
   readonly #writersMax: number
   // Positions count the updates accepted, the number that readers see those committed.
@@ -126,9 +129,9 @@ export class Room {
   #settled: (() => void)[] = []
   #turn: CommittedUpdate[] = []
   /** The clocks before this turn of the clients that it moved. */
-  readonly #clocksBefore = new Map<number, number>()
+  #clocksBefore: Map<number, number> | undefined
   /** Members to be told of commits, and the position of what they wrote last. */
-  readonly #writers = new Map<RoomMember, number>()
+  #writers: Map<RoomMember, number> | undefined
 
   constructor(options: RoomOptions) {
     this.document = options.document
@@ -136,7 +139,7 @@ export class Room {
     this.#storage = options.storage
     this.#contentBytesMax = options.contentBytesMax
     this.#events = options.events
-    this.#awareness = new RoomAwareness(options.limits.awareness)
+    this.#awarenessLimits = options.limits.awareness
     this.#size = new DocumentSize(options.limits.bytesMax)
     this.#writersMax = options.limits.writersMax
     void this.#read()
@@ -147,7 +150,7 @@ export class Room {
     return (
       this.#state.kind !== 'loading' &&
       this.#members.size === 0 &&
-      this.#needs.size === 0 &&
+      (this.#needs?.size ?? 0) === 0 &&
       this.#underWay === 0
     )
   }
@@ -171,10 +174,10 @@ export class Room {
   }
 
   leave(member: RoomMember): void {
-    this.#needs.delete(member)
-    this.#writers.delete(member)
+    this.#needs?.delete(member)
+    this.#writers?.delete(member)
     if (!this.#members.delete(member)) return
-    this.#sendAwareness(this.#awareness.remove(member), member)
+    if (this.#awareness !== undefined) this.#sendAwareness(this.#awareness.remove(member), member)
   }
 
   /**
@@ -230,6 +233,7 @@ export class Room {
   /** Tells a member of commits until all is durable that is accepted now; answers its position. */
   follow(member: RoomMember): number {
     if (this.#acceptedPosition > this.#durablePosition) {
+      this.#writers ??= new Map()
       this.#writers.set(member, this.#acceptedPosition)
     }
     return this.#acceptedPosition
@@ -237,12 +241,13 @@ export class Room {
 
   /** Takes in what a member says about itself, and tells the others. */
   say(entries: readonly AwarenessEntry[], by: AwarenessSpeaker): void {
+    this.#awareness ??= new RoomAwareness(this.#awarenessLimits)
     this.#sendAwareness(this.#awareness.apply(entries, by), by.member)
   }
 
   /** Takes back what members have not said again for too long, as of `now` (monotonic). */
   expireAwareness(now: number): void {
-    this.#sendAwareness(this.#awareness.expire(now))
+    if (this.#awareness !== undefined) this.#sendAwareness(this.#awareness.expire(now))
   }
 
   /** What is durable, as an encoded state vector. */
@@ -255,7 +260,7 @@ export class Room {
 
   /** What all members say, as a message; undefined if nobody says anything. */
   awarenessMessage(): Uint8Array | undefined {
-    return awarenessMessage(this.#awareness.all())
+    return awarenessMessage(this.#awareness?.all() ?? [])
   }
 
   /** Resolves when no commit is under way. */
@@ -267,11 +272,12 @@ export class Room {
   close(): void {
     this.#state = { kind: 'closed' }
     this.#members.clear()
-    this.#needs.clear()
+    this.#needs?.clear()
   }
 
   #need(member: RoomMember, need: Need): void {
     if (this.#state.kind === 'closed') return
+    this.#needs ??= new Map()
     this.#needs.set(member, need)
     this.#serve()
   }
@@ -279,7 +285,7 @@ export class Room {
   /** Gives the members what they need, if it is there. */
   #serve(): void {
     const state = this.#state
-    if (state.kind !== 'active' || this.#needs.size === 0) return
+    if (state.kind !== 'active' || this.#needs === undefined) return
     if (state.content.kind === 'stored') {
       state.content = { kind: 'reading', meanwhile: [] }
       void this.#read()
@@ -288,14 +294,16 @@ export class Room {
     const { chunks } = state.content
     // What is sent as state is not sent as updates again.
     this.#endTurn()
-    for (const [member, need] of this.#needs) {
-      this.#needs.delete(member)
+    const needs = this.#needs
+    for (const [member, need] of needs) {
+      needs.delete(member)
       if (need.welcome) {
         this.#members.add(member)
         member.welcome(this.stateVector())
       }
       if (need.stateVector) member.begin(chunks.lacking(need.stateVector), this.#seq)
     }
+    if (this.#needs === needs) this.#needs = undefined
   }
 
   /** Has the stored document read again, to know its size. */
@@ -343,8 +351,8 @@ export class Room {
   #readFailed(error: StatemeshError): void {
     const state = this.#state
     if (state.kind === 'closed') return
-    const waiting = [...this.#needs.keys()]
-    this.#needs.clear()
+    const waiting = [...(this.#needs?.keys() ?? [])]
+    this.#needs?.clear()
     if (state.kind === 'active') state.content = { kind: 'stored' }
     else this.close()
     if (state.kind === 'loading') this.#events.loadFailed(error)
@@ -356,10 +364,7 @@ export class Room {
     const state = this.#state
     // Something before it failed: it is stored, but builds on what is not. See `readDocument`.
     if (batch.epoch !== this.#epoch || state.kind !== 'active') return this.#evaluateSettled()
-    const { vector } = state.committed
-    for (const { client } of joined.layout.blocks) {
-      if (!this.#clocksBefore.has(client)) this.#clocksBefore.set(client, vector.get(client) ?? 0)
-    }
+    this.#rememberClocks(state.committed.vector, joined)
     state.committed.advance(joined.layout)
     for (const deletes of batch.deletes) state.committed.delete(deletes)
     this.#durablePosition += batch.updates.length
@@ -369,6 +374,13 @@ export class Room {
     if (this.#turn.length === 0) queueMicrotask(() => this.#endTurn())
     this.#turn.push(...batch.updates)
     this.#evaluateSettled()
+  }
+
+  #rememberClocks(vector: StateVector, { layout }: LaidOutUpdate): void {
+    this.#clocksBefore ??= new Map()
+    for (const { client } of layout.blocks) {
+      if (!this.#clocksBefore.has(client)) this.#clocksBefore.set(client, vector.get(client) ?? 0)
+    }
   }
 
   #keep(state: ActiveState, update: LaidOutUpdate): void {
@@ -386,11 +398,13 @@ export class Room {
     const firstSeq = this.#seq - updates.length + 1
     const broadcast = new Broadcast(firstSeq, updates, () => this.#vectorBefore())
     for (const member of this.#members) member.deliver(broadcast)
-    this.#clocksBefore.clear()
-    for (const [member, position] of this.#writers) {
-      if (position <= this.#durablePosition) this.#writers.delete(member)
+    this.#clocksBefore = undefined
+    const writers = this.#writers
+    for (const [member, position] of writers ?? []) {
+      if (position <= this.#durablePosition) writers?.delete(member)
       member.committed()
     }
+    if (writers?.size === 0 && this.#writers === writers) this.#writers = undefined
     this.#adoptOrphans()
   }
 
@@ -411,7 +425,7 @@ export class Room {
 
   #vectorBefore(): StateVector {
     assert(this.#state.kind === 'active', 'a turn of a room that is not loaded')
-    return new Map([...this.#state.committed.vector, ...this.#clocksBefore])
+    return new Map([...this.#state.committed.vector, ...(this.#clocksBefore ?? [])])
   }
 
   #failed(batch: WriteBatch, error: StatemeshError): void {
@@ -423,8 +437,8 @@ export class Room {
       this.#dropGathered()
       state.accepted = new DocumentState(state.committed)
       this.#acceptedPosition = this.#durablePosition
-      const writers = [...this.#writers.keys()]
-      this.#writers.clear()
+      const writers = [...(this.#writers?.keys() ?? [])]
+      this.#writers = undefined
       this.#events.commitFailed(error)
       for (const member of writers) member.writesFailed(error)
     }

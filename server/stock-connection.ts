@@ -29,8 +29,8 @@ import type { AccessToken } from '../src/trust/token.ts'
 import type { Broadcast } from './broadcast.ts'
 import { closeCodeOf } from './close-code.ts'
 import { Conduct } from './conduct.ts'
-import { Feed } from './feed.ts'
-import { LinkPressure } from './link-pressure.ts'
+import { Feed, type FeedSink } from './feed.ts'
+import { LinkPressure, type PressedLink } from './link-pressure.ts'
 import { longUpdateBytes, sendBatch, sendPieces } from './message-batch.ts'
 import type { Connection, RelayContext } from './relay-context.ts'
 import type { Room } from './room.ts'
@@ -51,15 +51,16 @@ export interface StockConnectionOptions {
   onClosed: (code: number) => void
 }
 
-export class StockConnection implements Connection, RoomMember {
-  readonly #link: Link
+export class StockConnection implements Connection, RoomMember, FeedSink, PressedLink {
+  readonly link: Link
   readonly #relay: RelayContext
   readonly #id: number
   readonly #onClosed: (code: number) => void
   readonly #room: Room
   readonly #pressure: LinkPressure
   readonly #feed: Feed
-  readonly #pass: Pass
+  /** None where access is off. */
+  readonly #pass: Pass | undefined
   /** By its token, of which there is no other in this dialect. */
   readonly #mayWrite: boolean
   readonly #conduct: Conduct
@@ -80,38 +81,18 @@ export class StockConnection implements Connection, RoomMember {
   #lastSent: number
 
   constructor({ link, relay, document, token, id, onClosed }: StockConnectionOptions) {
-    this.#link = link
+    this.link = link
     this.#relay = relay
     this.#id = id
     this.#onClosed = onClosed
     this.#lastSent = relay.time.monotonic()
     this.#room = relay.room(document)
     this.#conduct = new Conduct(relay.limits, this.#lastSent)
-    const { queueBytesMax, slowReaderMilliseconds } = relay.limits
-    this.#pressure = new LinkPressure({
-      link,
-      time: relay.time,
-      queueBytesMax,
-      slowReaderMilliseconds,
-      onDrained: () => this.#resume(),
-      onStuck: () => this.close(closeCodes.tryLater, 'the reader is too slow'),
-    })
-    this.#pass = new Pass({
-      access: relay.access,
-      token,
-      time: relay.time,
-      renewMilliseconds: 0,
-      onExpiring: () => undefined, // this dialect has no word for it
-      onEnded: error => this.#end(error),
-    })
-    this.#mayWrite = includesRight(this.#pass.right(document), 'write')
-    this.#feed = new Feed({
-      writable: () => this.#pressure.writable(),
-      sendState: (update, _seq, last) =>
-        this.#sendUpdate({ type: last ? 'sync-answer' : 'update', update }),
-      sendUpdates: broadcast => this.#sendUpdates(broadcast),
-      catchUp: stateVector => this.#room.resync(this, stateVector),
-    })
+    this.#pressure = new LinkPressure(this, relay)
+    this.#pass = relay.access && this.#newPass(relay, token)
+    const right = this.#pass === undefined ? 'admin' : this.#pass.right(document)
+    this.#mayWrite = includesRight(right, 'write')
+    this.#feed = new Feed(this)
     link.start({
       message: message => this.#onMessage(message),
       close: code => this.#onClose(code),
@@ -119,8 +100,40 @@ export class StockConnection implements Connection, RoomMember {
     this.#room.join(this)
   }
 
+  #newPass({ access, time }: RelayContext, token: AccessToken | undefined): Pass {
+    return new Pass({
+      access,
+      token,
+      time,
+      renewMilliseconds: 0,
+      onExpiring: () => undefined, // this dialect has no word for it
+      onEnded: error => this.#end(error),
+    })
+  }
+
+  drained(): void {
+    this.#feed.resume()
+    if (this.#awarenessMissed && this.#pressure.writable()) this.#sendAwareness()
+  }
+
+  stuck(): void {
+    this.close(closeCodes.tryLater, 'the reader is too slow')
+  }
+
+  writable(): boolean {
+    return this.#pressure.writable()
+  }
+
+  sendState(update: Uint8Array, _seq: number, last: boolean): void {
+    this.#sendUpdate({ type: last ? 'sync-answer' : 'update', update })
+  }
+
+  catchUp(stateVector: StateVector): void {
+    this.#room.resync(this, stateVector)
+  }
+
   get queuedBytes(): number {
-    return this.#link.bufferedBytes
+    return this.link.bufferedBytes
   }
 
   tick(now: number): void {
@@ -134,11 +147,11 @@ export class StockConnection implements Connection, RoomMember {
 
   close(code: number, reason: string): void {
     this.#draining = true
-    this.#link.close(code, reason)
+    this.link.close(code, reason)
   }
 
   recheckToken(): void {
-    this.#pass.recheck()
+    this.#pass?.recheck()
   }
 
   admit(structure: UpdateStructure, known: StateVector): void {
@@ -236,7 +249,7 @@ export class StockConnection implements Connection, RoomMember {
       clientsMax: awarenessClientsMax,
       stateLengthMax: awarenessStateLengthMax,
     })
-    const { subject } = this.#pass
+    const subject = this.#pass?.subject
     this.#room.say(entries, { member: this, subject, now: this.#relay.time.monotonic() })
   }
 
@@ -264,7 +277,7 @@ export class StockConnection implements Connection, RoomMember {
       this.#acks?.refused()
       const { code, message: reason } = toStatemeshError(thrown, 'UPDATE_INVALID')
       if (code === 'UPDATE_INVALID') {
-        const { subject } = this.#pass
+        const subject = this.#pass?.subject
         const { document } = this.#room
         this.#relay.quarantine({ document, connection: this.#id, subject, code, reason, update })
       }
@@ -323,21 +336,16 @@ export class StockConnection implements Connection, RoomMember {
   #onClose(code: number): void {
     this.#draining = true
     this.#pressure.stop()
-    this.#pass.stop()
+    this.#pass?.stop()
     this.#room.leave(this)
     this.#onClosed(code)
   }
 
-  #resume(): void {
-    this.#feed.resume()
-    if (this.#awarenessMissed && this.#pressure.writable()) this.#sendAwareness()
-  }
-
-  #sendUpdates(broadcast: Broadcast): void {
+  sendUpdates(broadcast: Broadcast): void {
     const { stockBatch, updates } = broadcast
     if (!broadcast.isOf(this)) {
       this.#lastSent = this.#relay.time.monotonic()
-      return sendBatch(this.#link, stockBatch)
+      return sendBatch(this.link, stockBatch)
     }
     for (const [index, { writer }] of updates.entries()) {
       if (writer !== this) this.#sendBytes(stockBatch.messages[index] as Uint8Array)
@@ -353,7 +361,7 @@ export class StockConnection implements Connection, RoomMember {
   #sendUpdate(message: { type: 'sync-answer' | 'update'; update: Uint8Array }): void {
     if (message.update.length < longUpdateBytes) return this.#send(message)
     this.#lastSent = this.#relay.time.monotonic()
-    sendPieces(this.#link, syncMessagePieces(message))
+    sendPieces(this.link, syncMessagePieces(message))
   }
 
   #send(message: YWebsocketMessage): void {
@@ -362,7 +370,7 @@ export class StockConnection implements Connection, RoomMember {
 
   #sendBytes(message: Uint8Array): void {
     this.#lastSent = this.#relay.time.monotonic()
-    this.#link.send(message)
+    this.link.send(message)
   }
 }
 

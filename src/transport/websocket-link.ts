@@ -11,7 +11,7 @@ import {
   tooLongCode,
 } from './close-code.ts'
 import type { Link, LinkHandlers } from './transport.ts'
-import { type Corkable, TurnCork } from './turn-cork.ts'
+import type { TurnCork } from './turn-cork.ts'
 
 /** What this link needs of a WebSocket; those of browsers and of `ws` both have it. */
 export interface WebSocketLike {
@@ -24,6 +24,10 @@ export interface WebSocketLike {
   addEventListener(type: 'close', listener: (event: { code: number; reason: string }) => void): void
   addEventListener(type: 'error', listener: (event: object) => void): void
   addEventListener(type: 'open', listener: () => void): void
+  /** Only `ws` has it: it makes no event object for each message, and needs less memory. */
+  on?(type: 'message', listener: (data: unknown, isBinary: boolean) => void): unknown
+  on?(type: 'close', listener: (code: number, reason: Uint8Array) => void): unknown
+  on?(type: 'error', listener: (error: Error) => void): unknown
   /** Stop and go on reading; only `ws` can. */
   pause?(): void
   resume?(): void
@@ -33,11 +37,12 @@ export interface WebSocketLinkOptions {
   side: LinkSide
   /** For a WebSocket without a limit of its own: a longer message closes the link. */
   messageBytesMax?: number | undefined
-  /** The TCP socket underneath, where it can be had: one write then carries a whole turn. */
-  socket?: Corkable | undefined
+  /** Of the TCP socket underneath, where it can be had: one write then carries a whole turn. */
+  cork?: TurnCork | undefined
 }
 
 const openState = 1
+const utf8 = new TextDecoder()
 
 /**
  * Invariants:
@@ -64,13 +69,23 @@ export class WebSocketLink implements Link {
     this.#webSocket = webSocket
     this.#side = options.side
     this.#messageBytesMax = options.messageBytesMax ?? Number.POSITIVE_INFINITY
-    this.#cork = options.socket && new TurnCork(options.socket)
+    this.#cork = options.cork
     // `ws` makes a copy of every message for an ArrayBuffer; what it has are views of what was read.
     webSocket.binaryType = options.side === 'accepted' ? 'nodebuffer' : 'arraybuffer'
-    webSocket.addEventListener('message', event => this.#onMessage(event.data))
-    webSocket.addEventListener('close', event => this.#onClose(event.code, event.reason))
-    webSocket.addEventListener('error', event => this.#onError(event))
+    this.#listen(webSocket)
     webSocket.pause?.()
+  }
+
+  #listen(webSocket: WebSocketLike): void {
+    if (webSocket.on === undefined) {
+      webSocket.addEventListener('message', event => this.#onMessage(event.data))
+      webSocket.addEventListener('close', event => this.#onClose(event.code, event.reason))
+      webSocket.addEventListener('error', event => this.#onError(event))
+      return
+    }
+    webSocket.on('message', (data, isBinary) => this.#onMessage(isBinary ? data : undefined))
+    webSocket.on('close', (code, reason) => this.#onClose(code, utf8.decode(reason)))
+    webSocket.on('error', error => this.#onError({ error }))
   }
 
   get bufferedBytes(): number {

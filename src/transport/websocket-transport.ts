@@ -4,7 +4,7 @@
 import { StatemeshError } from '../base/error.ts'
 import { systemTime, type TimeSource } from '../base/time.ts'
 import type { DialOptions, Link, Transport } from './transport.ts'
-import type { Corkable } from './turn-cork.ts'
+import { TurnCork } from './turn-cork.ts'
 import { type WebSocketLike, WebSocketLink } from './websocket-link.ts'
 
 /** What precedes a token among the subprotocols of an upgrade, where no header can be sent. */
@@ -25,8 +25,8 @@ const closing = { closeTimeout: 5000 }
 /** A WebSocket that is being opened, and how to get rid of it. */
 interface Attempt {
   readonly webSocket: WebSocketLike
-  /** The TCP socket, once it is open and where it can be had. */
-  socket(): Corkable | undefined
+  /** Of the TCP socket, once it is open and where it can be had. */
+  cork(): TurnCork | undefined
   abort(): void
 }
 
@@ -66,13 +66,13 @@ async function openWithWs(): Promise<Open> {
       perMessageDeflate: false,
       ...closing,
     })
-    let socket: Corkable | undefined
+    let cork: TurnCork | undefined
     webSocket.on('upgrade', response => {
-      socket = response.socket
+      cork = new TurnCork(response.socket)
     })
     return {
       webSocket: webSocket as WebSocketLike,
-      socket: () => socket,
+      cork: () => cork,
       abort: () => webSocket.terminate(),
     }
   }
@@ -87,7 +87,7 @@ const openNatively: Open = (url, { subprotocol, headers }, { token }) => {
   const webSocket = new WebSocket(url, protocols)
   return {
     webSocket: webSocket as WebSocketLike,
-    socket: () => undefined,
+    cork: () => undefined,
     abort: () => webSocket.close(),
   }
 }
@@ -117,7 +117,7 @@ function connect(start: () => Attempt, dial: DialOptions, time: TimeSource): Pro
         new WebSocketLink(webSocket, {
           side: 'dialled',
           messageBytesMax,
-          socket: attempt.socket(),
+          cork: attempt.cork(),
         }),
       )
     })

@@ -3,13 +3,13 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { batchLink } from '../../server/batch-link.ts'
 import {
   type BatchLink,
   encodeBatch,
   type MessageBatch,
   sendBatch,
 } from '../../server/message-batch.ts'
+import { acceptedLink } from '../../server/websocket-link.ts'
 import { createMemoryNetwork } from '../../src/transport/memory-transport.ts'
 import { waitUntil } from '../support/wait-until.ts'
 
@@ -35,7 +35,7 @@ async function linked(): Promise<{ link: BatchLink; received: Uint8Array[]; clie
   const accepted = new Promise<BatchLink>(resolve => {
     server.on('upgrade', (request, socket, head) =>
       sockets.handleUpgrade(request, socket, head, webSocket =>
-        resolve(batchLink(webSocket, socket)),
+        resolve(acceptedLink(webSocket, socket)),
       ),
     )
   })

@@ -57,7 +57,6 @@ describe('a long log', () => {
   test('is compacted while the relay works, and holds the same afterwards', async () => {
     const data = await temporaryDirectory()
     const relay = await relayOn(data)
-    const load = await startLoad(await frameClient(relay.url), 'other')
     const author = await frameClient(relay.url)
     await author.open(document)
     const { append } = writer(1)
@@ -69,6 +68,7 @@ describe('a long log', () => {
       // One by one: what arrives together is stored together.
       await author.next('ack', ack => ack.level === 'durable' && ack.seq === seq)
     }
+    const load = await startLoad(await frameClient(relay.url), 'other')
     await waitUntil(() => relay.stderr().includes('"compacted"'), { timeout: 15_000 })
     load.stop()
     await waitUntil(() => load.durable() === load.sent())
