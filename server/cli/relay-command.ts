@@ -11,6 +11,8 @@ import { listen, type RelayServer } from '../http-server.ts'
 import { MergeThread } from '../merge-thread.ts'
 import { RelayMetrics } from '../metrics.ts'
 import { createRelay, type Relay } from '../relay.ts'
+import { checkDataDirectory } from './data-directory.ts'
+import { giveMemoryBack } from './idle-memory.ts'
 import { log, setLogLevel } from './log.ts'
 import { readText, readTokenKeys } from './token-keys.ts'
 
@@ -47,6 +49,7 @@ async function runRelay(flags: RelayFlags): Promise<void> {
       throw error
     })
     metrics.watchLag(systemTime)
+    giveMemoryBack(systemTime)
     const { url, port } = server
     process.stdout.write(`${JSON.stringify({ event: 'listening', url, port, pid: process.pid })}\n`)
     stopOnSignal(() => stop(server, storage))
@@ -78,6 +81,7 @@ async function openStorage(
   metrics: RelayMetrics,
   onDamaged: (record: DamagedRecord) => void,
 ): Promise<Storage> {
+  await checkDataDirectory(location)
   const merger = new MergeThread()
   return withCompaction(await openLevelStorage({ location }), {
     time: systemTime,

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -147,6 +147,17 @@ describe('the command line', () => {
     const { code, stderr } = await run('relay', '--port', '0', '--data', data)
     expect(code).toBe(1)
     expect(stderr).toContain('STORAGE_CORRUPT')
+  })
+
+  test('says STORAGE_CORRUPT where CURRENT is missing, and leaves the data alone', async () => {
+    const data = await temporaryDirectory()
+    await (await relayOn(data)).kill('SIGTERM')
+    await rm(join(data, 'CURRENT'))
+    const before = await readdir(data)
+    const { code, stderr } = await run('relay', '--port', '0', '--data', data)
+    expect(code).toBe(1)
+    expect(stderr).toContain('STORAGE_CORRUPT')
+    expect(await readdir(data)).toEqual(before)
   })
 
   test('says STORAGE_LOCKED and exits with 1 when another relay has the database', async () => {

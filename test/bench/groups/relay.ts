@@ -5,7 +5,7 @@ import type { Benchmark } from '../figure.ts'
 import { installedPeers } from '../peers/peer-kinds.ts'
 import { ours, oursStock, plainWs, type ServerKind } from '../relay/bench-server.ts'
 import { measureFanout } from '../relay/fanout.ts'
-import { measureRooms } from '../relay/idle-rooms.ts'
+import { measureLeftRooms, measureRooms } from '../relay/idle-rooms.ts'
 import { type IngestOptions, measureAcks, measureIngest } from '../relay/ingest.ts'
 import { measureJoins, measurePlainSend } from '../relay/joining.ts'
 import { killRounds } from '../relay/kill-rounds.ts'
@@ -82,6 +82,7 @@ const latency: Benchmark = {
 const joins: Benchmark = {
   figures: {
     'join-10mb': 'CPU ms',
+    'join-10mb-20-at-once': 'CPU ms',
     'join-10mb-changed': 'CPU ms',
     'join-10mb-restarted': 'CPU ms',
     'join-10mb-10-behind': 'CPU ms',
@@ -92,6 +93,7 @@ const joins: Benchmark = {
     const baseline = await measurePlainSend(costs.bytes)
     return {
       'join-10mb': { value: costs.join, baseline },
+      'join-10mb-20-at-once': { value: costs.atOnce, baseline },
       'join-10mb-changed': { value: costs.afterChange, baseline },
       'join-10mb-restarted': { value: costs.afterRestart, baseline },
       'join-10mb-10-behind': costs.tenBehind,
@@ -109,6 +111,16 @@ const rooms: Benchmark = {
     const baseline = await measureRooms(plainWs, options)
     const peers = await ofPeers(peer => measureRooms(peer, options))
     return { 'room-memory': { value, baseline, peers } }
+  },
+}
+
+const leftRooms: Benchmark = {
+  figures: { 'rooms-10k-opened': 'MB', 'rooms-10k-left': 'MB' },
+  runs: 1,
+  warmups: 0,
+  async run() {
+    const { opened, left } = await measureLeftRooms(ours, 10_000)
+    return { 'rooms-10k-opened': opened, 'rooms-10k-left': left }
   },
 }
 
@@ -142,5 +154,6 @@ export const benchmarks: readonly Benchmark[] = [
   latency,
   joins,
   rooms,
+  leftRooms,
   kills,
 ]

@@ -10,6 +10,8 @@ export interface AckedWriterOptions {
   url: string
   document: string
   clientID: number
+  /** Makes the update with a number, each once and in turn; by default `numberedUpdate`. */
+  makeUpdate?: (number: number) => Uint8Array
   /** Called when more has become durable. */
   onAck?: (writer: AckedWriter) => void
 }
@@ -22,13 +24,16 @@ export class AckedWriter {
   sent = 0
   acked = 0
   readonly #client: BenchClient
+  readonly #makeUpdate: (number: number) => Uint8Array
 
   static async connect(options: AckedWriterOptions): Promise<AckedWriter> {
     const { url, document } = options
     return new AckedWriter(await connectClient({ url, document, dialect: statemesh }), options)
   }
 
-  private constructor(client: BenchClient, { document, clientID, onAck }: AckedWriterOptions) {
+  private constructor(client: BenchClient, options: AckedWriterOptions) {
+    const { document, clientID, onAck, makeUpdate } = options
+    this.#makeUpdate = makeUpdate ?? (number => numberedUpdate(clientID, number))
     this.document = document
     this.clientID = clientID
     this.closed = client.closed
@@ -59,9 +64,7 @@ export class AckedWriter {
     const frames: Uint8Array[] = []
     for (let left = count; left > 0; left--) {
       this.sent += 1
-      frames.push(
-        statemesh.update(this.sent, numberedUpdate(this.clientID, this.sent), this.document),
-      )
+      frames.push(statemesh.update(this.sent, this.#makeUpdate(this.sent), this.document))
     }
     return frames
   }

@@ -6,9 +6,14 @@ import type { BenchServer, ServerKind } from './bench-server.ts'
 import { numberedUpdate } from './numbered-updates.ts'
 
 /** What an idle process has not given back by now it keeps. */
-const settleMilliseconds = 6_000
+const settleMilliseconds = 8_000
+/** Rooms stay for 30 s after their last user. */
+const leftMilliseconds = 45_000
 
-/** In kB a room, with its clients and a few updates in it. */
+/**
+ * What one room more takes, in kB, with its clients and a few updates in it: as many are opened before
+ * the first look as between the two, for a process grows once when it first has much to do.
+ */
 export function measureRooms(
   kind: ServerKind,
   { rooms, clients }: { rooms: number; clients: number },
@@ -16,15 +21,45 @@ export function measureRooms(
   return inDirectory(async directory => {
     const server = await kind.start(directory)
     const connected: BenchClient[] = []
-    try {
-      await openRoom(server, kind, 'room:warm/notes', clients, connected)
-      await sleep(settleMilliseconds)
-      const before = server.residentBytes()
+    const openRooms = async (prefix: string): Promise<void> => {
       for (let index = 0; index < rooms; index++) {
-        await openRoom(server, kind, `room:r${index}/notes`, clients, connected)
+        await openRoom(server, kind, `room:${prefix}${index}/notes`, clients, connected)
       }
       await sleep(settleMilliseconds)
+    }
+    try {
+      await openRooms('first')
+      const before = server.residentBytes()
+      await openRooms('second')
       return (server.residentBytes() - before) / 1024 / rooms
+    } finally {
+      for (const client of connected) client.end()
+      await server.stop()
+    }
+  })
+}
+
+/** What is left of rooms that everybody has left, in MB: in use for them, and when they are gone. */
+export function measureLeftRooms(
+  kind: ServerKind,
+  rooms: number,
+): Promise<{ opened: number; left: number }> {
+  return inDirectory(async directory => {
+    const server = await kind.start(directory)
+    const megabytes = () => server.residentBytes() / 1024 / 1024
+    let connected: BenchClient[] = []
+    try {
+      await openRoom(server, kind, 'room:warm/notes', 2, connected)
+      await sleep(settleMilliseconds)
+      const before = megabytes()
+      for (let index = 0; index < rooms; index++) {
+        await openRoom(server, kind, `room:r${index}/notes`, 1, connected)
+      }
+      const opened = megabytes() - before
+      for (const client of connected) client.end()
+      connected = []
+      await sleep(leftMilliseconds)
+      return { opened, left: megabytes() - before }
     } finally {
       for (const client of connected) client.end()
       await server.stop()

@@ -13,6 +13,7 @@ const entries = 100_000
 const padding = 'x'.repeat(65)
 const document = 'room:large/notes'
 const joins = 10
+const joinsAtOnce = 20
 
 export interface JoinCosts {
   /** By somebody who has nothing. */
@@ -21,6 +22,8 @@ export interface JoinCosts {
   afterChange: number
   /** The first one after a restart; stored state has to be read for it. */
   afterRestart: number
+  /** By each of twenty who come at once. */
+  atOnce: number
   /** By somebody who lacks the last ten entries. */
   tenBehind: number
   /** Of the document as it is sent. */
@@ -35,21 +38,26 @@ export function measureJoins(kind: ServerKind): Promise<JoinCosts> {
       await write(server, kind, 1, entries)
       // The first to join has to wait for what is prepared for all.
       await join(server, kind)
-      await untilIdle(server)
+      // Compactions pause for four times as long as they take.
+      await untilIdle(server, 40)
       let bytes = 0
       const joined = await cost(server, joins, async () => {
         bytes = await join(server, kind)
       })
+      const atOnce =
+        (await cost(server, 1, () => Promise.all(times(joinsAtOnce, () => join(server, kind))))) /
+        joinsAtOnce
       const tenBehind = await cost(server, joins, () => join(server, kind, entries - 10))
       await write(server, kind, entries + 1, entries + 1)
       const afterChange = await cost(server, 1, () => join(server, kind))
-      // Compactions pause for four times as long as they take.
       await untilIdle(server, 40)
       await server.stop('SIGTERM')
       server = await kind.start(directory)
+      // A process that has never served anybody has its code to compile first; so has that of `ws`.
+      await join(server, kind, 0, 'room:small/notes')
       await untilIdle(server)
       const afterRestart = await cost(server, 1, () => join(server, kind))
-      return { join: joined, afterChange, afterRestart, tenBehind, bytes }
+      return { join: joined, atOnce, afterChange, afterRestart, tenBehind, bytes }
     } finally {
       await server.stop()
     }
@@ -96,6 +104,10 @@ async function cost(
   return ((server.cpuSeconds() - before) * 1000) / times
 }
 
+function times<Result>(count: number, make: () => Result): Result[] {
+  return Array.from({ length: count }, make)
+}
+
 /** Writes entries of the one writer there is; resolves when others can see them. */
 async function write(
   { url }: BenchServer,
@@ -133,12 +145,17 @@ async function write(
 }
 
 /** Joins with the first `known` entries; answers how many bytes came. */
-async function join({ url }: BenchServer, { dialect }: ServerKind, known = 0): Promise<number> {
+async function join(
+  { url }: BenchServer,
+  { dialect }: ServerKind,
+  known = 0,
+  name: string = document,
+): Promise<number> {
   let bytes = 0
   const client = await connectClient({
     url,
     dialect,
-    document,
+    document: name,
     stateVector: vector(known),
     onMessage: message => {
       bytes += message.length
