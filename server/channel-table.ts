@@ -47,7 +47,8 @@ export class ChannelTable {
 
   add(channel: Channel): void {
     if (this.#maps === undefined && this.#list.length < listedMax) {
-      this.#list.push(channel)
+      // Not pushed: that would make room for sixteen more.
+      this.#list = [...this.#list, channel]
       return
     }
     if (this.#maps === undefined) {

@@ -6,13 +6,42 @@ import { StatemeshError } from '../src/base/error.ts'
 import type { StateVector } from '../src/model/update-check.ts'
 import type { UpdateStructure } from '../src/model/update-structure.ts'
 import type { RelayLimits } from './relay-options.ts'
-import { TokenBucket } from './token-bucket.ts'
+import { type BucketSize, TokenBucket } from './token-bucket.ts'
 
 /** What a connection may do at once after a quiet time, in seconds of its rate. */
 const burstSeconds = 2
 
 /** A client that sends them is broken or hostile; everything else may happen to anyone. */
 const offences: ReadonlySet<string> = new Set(['UPDATE_INVALID', 'DOCUMENT_NAME_INVALID'])
+
+/** The limits of a relay that concern the conduct of each connection. */
+export interface ConductSizes {
+  readonly offencesMax: number
+  readonly updates: BucketSize
+  readonly bytes: BucketSize
+  readonly joins: BucketSize
+  readonly writers: BucketSize
+}
+
+export function conductSizes(limits: Readonly<RelayLimits>): ConductSizes {
+  const { updatesPerSecondMax, bytesPerSecondMax, joinsPerSecondMax, offencesMax } = limits
+  const { newWritersPerSecondMax, newWritersMax, channelsMax, messageBytesMax } = limits
+  return {
+    offencesMax,
+    updates: { perSecond: updatesPerSecondMax, burst: updatesPerSecondMax * burstSeconds },
+    bytes: {
+      perSecond: bytesPerSecondMax,
+      // One message of the longest kind must fit, whatever the rate.
+      burst: Math.max(bytesPerSecondMax * burstSeconds, messageBytesMax),
+    },
+    joins: {
+      perSecond: joinsPerSecondMax,
+      // A replica that comes back opens all its documents at once.
+      burst: Math.max(channelsMax, joinsPerSecondMax),
+    },
+    writers: { perSecond: newWritersPerSecondMax, burst: newWritersMax },
+  }
+}
 
 export class Conduct {
   readonly #offencesMax: number
@@ -24,19 +53,13 @@ export class Conduct {
   /** When the message arrived that is being handled. */
   #now: number
 
-  constructor(limits: Readonly<RelayLimits>, now: number) {
-    const bucket = (perSecond: number, burst: number) => new TokenBucket({ perSecond, burst, now })
-    const { updatesPerSecondMax, bytesPerSecondMax, joinsPerSecondMax } = limits
-    const { newWritersPerSecondMax, newWritersMax, channelsMax, messageBytesMax } = limits
+  constructor(sizes: ConductSizes, now: number) {
     this.#now = now
-    this.#offencesMax = limits.offencesMax
-    this.#updates = bucket(updatesPerSecondMax, updatesPerSecondMax * burstSeconds)
-    // One message of the longest kind must fit, whatever the rate.
-    const bytesBurst = Math.max(bytesPerSecondMax * burstSeconds, messageBytesMax)
-    this.#bytes = bucket(bytesPerSecondMax, bytesBurst)
-    // A replica that comes back opens all its documents at once.
-    this.#joins = bucket(joinsPerSecondMax, Math.max(channelsMax, joinsPerSecondMax))
-    this.#writers = bucket(newWritersPerSecondMax, newWritersMax)
+    this.#offencesMax = sizes.offencesMax
+    this.#updates = new TokenBucket(sizes.updates, now)
+    this.#bytes = new TokenBucket(sizes.bytes, now)
+    this.#joins = new TokenBucket(sizes.joins, now)
+    this.#writers = new TokenBucket(sizes.writers, now)
   }
 
   /** A message has arrived. */

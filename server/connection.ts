@@ -41,9 +41,8 @@ export interface LinkConnectionOptions {
   relay: RelayContext
   /** What it may do; undefined where access is off. */
   token: AccessToken | undefined
-  /** For the log. */
   id: number
-  onClosed: (code: number) => void
+  address: string | undefined
 }
 
 /** Nobody needs more at a time than one for every call that waits for its answer. */
@@ -52,15 +51,17 @@ const unansweredMax = 1_000
 export class LinkConnection implements Connection, ChannelLink, PressedLink {
   readonly link: Link
   readonly #relay: RelayContext
-  readonly #id: number
-  readonly #onClosed: (code: number) => void
+  readonly id: number
+  readonly address: string | undefined
   readonly #pressure: LinkPressure
   /** None where access is off. */
   readonly #pass: Pass | undefined
   readonly #conduct: Conduct
   /** From when the peer first asks for a blob or brings one. */
   #blobs: BlobDesk | undefined
-  #hello: FrameOf<'hello'> | undefined
+  /** What the peer's hello said: undefined before it. */
+  #peerMessageBytesMax: number | undefined
+  #peerWindowBytes = 0
   #draining = false
   readonly #channels = new ChannelTable()
   /** Numbers of channels that ended: the peer's, for frames under way, and ours, not to be used again. */
@@ -77,15 +78,15 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
   /** The nonces of pings that wait for their pong. */
   readonly #unanswered: number[] = []
 
-  constructor({ link, relay, token, id, onClosed }: LinkConnectionOptions) {
+  constructor({ link, relay, token, id, address }: LinkConnectionOptions) {
     this.link = link
     this.#relay = relay
-    this.#id = id
-    this.#onClosed = onClosed
+    this.id = id
+    this.address = address
     this.#lastReceived = relay.time.monotonic()
     this.#lastSent = this.#lastReceived
     const { messageBytesMax, windowBytes } = relay.limits
-    this.#conduct = new Conduct(relay.limits, this.#lastReceived)
+    this.#conduct = new Conduct(relay.conduct, this.#lastReceived)
     this.#pressure = new LinkPressure(this, relay)
     link.start({
       message: message => this.#onMessage(message),
@@ -129,11 +130,11 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
   }
 
   get peerMessageBytesMax(): number {
-    return this.#hello?.messageBytesMax ?? 0
+    return this.#peerMessageBytesMax ?? 0
   }
 
   get windowed(): boolean {
-    return (this.#hello?.windowBytes ?? 0) > 0
+    return this.#peerWindowBytes > 0
   }
 
   writable(): boolean {
@@ -194,7 +195,7 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
 
   rejected(document: string, error: StatemeshError, update?: Uint8Array): void {
     const { code, message } = error
-    const connection = this.#id
+    const connection = this.id
     this.#relay.report({ level: 'warn', event: 'rejected', connection, document, code, message })
     if (update !== undefined && code === 'UPDATE_INVALID') {
       const subject = this.#pass?.subject
@@ -252,7 +253,7 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
   /** Ends the link for what it did, or may not do any more. */
   #end(error: StatemeshError): void {
     const { code, message } = error
-    this.#relay.report({ level: 'warn', event: 'rejected', connection: this.#id, code, message })
+    this.#relay.report({ level: 'warn', event: 'rejected', connection: this.id, code, message })
     this.close(closeCodeOf(error), error.message)
   }
 
@@ -275,7 +276,7 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
     const { code, message } = toStatemeshError(thrown, 'FRAME_INVALID')
     const level = ours ? 'warn' : 'error'
     const event = ours ? 'rejected' : 'failure'
-    this.#relay.report({ level, event, connection: this.#id, code, message })
+    this.#relay.report({ level, event, connection: this.id, code, message })
     this.close(ours ? closeCodes.malformed : closeCodes.failure, ours ? message : 'internal error')
   }
 
@@ -286,12 +287,12 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
     this.#pass?.stop()
     for (const channel of this.#channels.all()) channel.end()
     this.#channels.clear()
-    this.#onClosed(code)
+    this.#relay.disconnected(this, code)
   }
 
   #onFrame(frame: Frame): void {
     if (frame.type === 'hello') return this.#onHello(frame)
-    if (this.#hello === undefined) throw malformed('the first frame is not a hello')
+    if (this.#peerMessageBytesMax === undefined) throw malformed('the first frame is not a hello')
     if (!isPartOfStream(frame)) this.#conduct.request()
     switch (frame.type) {
       case 'open':
@@ -336,11 +337,12 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
   }
 
   #onHello(frame: FrameOf<'hello'>): void {
-    if (this.#hello !== undefined) throw malformed('a second hello')
+    if (this.#peerMessageBytesMax !== undefined) throw malformed('a second hello')
     if (frame.version !== protocolVersion) {
       return this.close(closeCodes.noCommonVersion, `version ${frame.version} is not spoken here`)
     }
-    this.#hello = frame
+    this.#peerMessageBytesMax = frame.messageBytesMax
+    this.#peerWindowBytes = frame.windowBytes
   }
 
   #onOpen(frame: FrameOf<'open'>): void {
@@ -391,7 +393,7 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
 
   /** The token has changed. */
   #applyRights(): void {
-    this.#relay.report({ level: 'info', event: 'renewed', connection: this.#id })
+    this.#relay.report({ level: 'info', event: 'renewed', connection: this.id })
     for (const channel of this.#channels.all()) {
       const right = this.#right(channel.room.document)
       if (right === undefined) channel.deny(accessDenied('the token does not open the document'))
@@ -409,7 +411,7 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
   }
 
   #windowUsedUp(): boolean {
-    return this.windowed && this.#sendingBytes >= (this.#hello?.windowBytes ?? 0)
+    return this.windowed && this.#sendingBytes >= this.#peerWindowBytes
   }
 
   #endChannel(channel: Channel): void {
@@ -429,7 +431,7 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
 
   #refuse(channel: number, seq: number, error: StatemeshError, document?: DocumentName): void {
     const { code, retryable, message } = error
-    const connection = this.#id
+    const connection = this.id
     const where = document === undefined ? {} : { document }
     this.send({ type: 'nack', channel, seq, code, retryable, message })
     this.#relay.report({ level: 'warn', event: 'rejected', connection, ...where, code, message })

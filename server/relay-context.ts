@@ -3,6 +3,7 @@ import type { TimeSource } from '../src/base/time.ts'
 import type { DocumentName } from '../src/model/document-name.ts'
 import type { BlobStore } from '../src/storage/blobs/blob-store.ts'
 import type { Access } from '../src/trust/access.ts'
+import type { ConductSizes } from './conduct.ts'
 import type { RelayMeter } from './meter.ts'
 import type { QuarantinedUpdate } from './quarantine.ts'
 import type { RelayEvent, RelayLimits } from './relay-options.ts'
@@ -11,6 +12,7 @@ import type { Room } from './room.ts'
 export interface RelayContext {
   readonly time: TimeSource
   readonly limits: Readonly<RelayLimits>
+  readonly conduct: ConductSizes
   readonly meter: RelayMeter
   /** Undefined where everybody may do everything. */
   readonly access: Access | undefined
@@ -26,10 +28,16 @@ export interface RelayContext {
   /** A channel number that was never used. */
   freshChannel(): number
   report(event: RelayEvent): void
+  /** A connection's link has ended. */
+  disconnected(connection: Connection, code: number): void
 }
 
 /** A connection of either dialect, as the relay sees it. */
 export interface Connection {
+  /** For the log. */
+  readonly id: number
+  /** Where it comes from, if that is known. */
+  readonly address: string | undefined
   /** Bytes that wait for it to read them. */
   readonly queuedBytes: number
   /** Does what is due at `now` (monotonic). */

@@ -22,6 +22,7 @@ import { openRevocations, type Revocation, type Revocations } from '../src/trust
 import type { AccessToken } from '../src/trust/token.ts'
 import { AddressCounter } from './address-counter.ts'
 import { closeCodeOf } from './close-code.ts'
+import { conductSizes } from './conduct.ts'
 import { LinkConnection } from './connection.ts'
 import { documentOfPath } from './document-path.ts'
 import { silentMeter } from './meter.ts'
@@ -35,7 +36,7 @@ import {
   type RelayOptions,
 } from './relay-options.ts'
 import { RelayVitals } from './relay-vitals.ts'
-import { Room, type RoomLimits, roomLimits } from './room.ts'
+import { Room, type RoomEvents, type RoomLimits, roomLimits } from './room.ts'
 import { StockConnection } from './stock-connection.ts'
 
 /** What is known of a connection before it speaks. */
@@ -88,8 +89,8 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
 interface Arrival extends LinkRequest {
   readonly link: Link
   readonly id: number
-  /** To be called when its link has ended. */
-  readonly left: () => void
+  /** Whether it counts as one of its address. */
+  readonly counted: boolean
 }
 
 /** What a relay reads from its storage before it starts, and its id. */
@@ -113,6 +114,7 @@ export class Relay {
   readonly #vitals: RelayVitals
   readonly #access: Access | undefined
   readonly #roomLimits: RoomLimits
+  readonly #roomEvents: RoomEvents
   readonly #addresses: AddressCounter
   readonly #quarantine: Quarantine
   readonly #blobs: BlobCollector
@@ -154,6 +156,14 @@ export class Relay {
       onEvent?.({ level: isTrouble ? grave : 'info', event: 'alert', code: signal, message: said })
     })
     this.#roomLimits = roomLimits(this.limits)
+    this.#roomEvents = {
+      loadFailed: (room, error) => {
+        if (this.#rooms.get(room.document) === room) this.#forget(room)
+        this.#onRoomFailure(room, error)
+      },
+      commitFailed: (room, error) => this.#onRoomFailure(room, error),
+      damaged: ({ document }, damage) => this.damaged(document, damage),
+    }
     this.#addresses = new AddressCounter(this.limits.connectionsPerAddressMax)
     this.#quarantine = new Quarantine({
       countMax: this.limits.quarantineCountMax,
@@ -164,6 +174,7 @@ export class Relay {
     this.#context = {
       time: this.time,
       limits: this.limits,
+      conduct: conductSizes(this.limits),
       meter,
       access: this.#access,
       blobs,
@@ -173,6 +184,7 @@ export class Relay {
       freshChannel: () => this.#freshChannel(),
       quarantine: item => this.#quarantine.add({ ...item, at: this.time.now() }),
       report: event => this.#onEvent(event),
+      disconnected: (connection, code) => this.#disconnected(connection, code),
     }
     this.#blobs = new BlobCollector({
       store: blobs,
@@ -203,10 +215,7 @@ export class Relay {
     const id = this.#lastConnection
     const { address } = request
     const counted = address !== undefined && this.#addresses.enter(address)
-    const left = () => {
-      if (counted) this.#addresses.leave(address)
-    }
-    const arrival: Arrival = { ...request, link, id, left }
+    const arrival: Arrival = { ...request, link, id, counted }
     if (address !== undefined && !counted) {
       const message = 'too many connections from one address'
       return this.#turnAway(arrival, new StatemeshError('LIMIT_REACHED', message))
@@ -319,7 +328,9 @@ export class Relay {
   }
 
   #admit(arrival: Arrival, token: AccessToken | undefined): void {
-    if (this.#closing !== undefined) return refuse(arrival, closeCodes.restart, 'the relay closes')
+    if (this.#closing !== undefined) {
+      return this.#refuse(arrival, closeCodes.restart, 'the relay closes')
+    }
     try {
       // It may have been revoked since it was checked, when this connection was none yet.
       if (token !== undefined) this.#access?.checkRevoked(token)
@@ -340,24 +351,39 @@ export class Relay {
     this.#onEvent({ level: 'warn', event: 'rejected', connection, ...from, code, message })
     // Dialling again with the same token cannot help, unlike where it ends on a link.
     const closeCode = code === 'TOKEN_EXPIRED' ? closeCodes.tokenInvalid : closeCodeOf(error)
-    refuse(arrival, closeCode, `${code}: ${message}`)
+    this.#refuse(arrival, closeCode, `${code}: ${message}`)
   }
 
   #connect(arrival: Arrival, token: AccessToken | undefined): Connection {
-    const { link, id, path } = arrival
-    const relay = this.#context
-    const onClosed = (code: number) => {
-      arrival.left()
-      this.#connections.delete(connection)
-      this.#onEvent({ level: 'info', event: 'disconnected', connection: id, code })
-      if (this.#connections.size === 0) this.#allGone?.()
+    const { link, id, path, address } = arrival
+    const common = { link, relay: this.#context, id, token, address }
+    return arrival.subprotocol === subprotocol
+      ? new LinkConnection(common)
+      : new StockConnection({ ...common, document: this.#stockDocument(path, token) })
+  }
+
+  #disconnected(connection: Connection, code: number): void {
+    const { id, address } = connection
+    if (address !== undefined) this.#addresses.leave(address)
+    this.#connections.delete(connection)
+    this.#onEvent({ level: 'info', event: 'disconnected', connection: id, code })
+    if (this.#connections.size === 0) this.#allGone?.()
+  }
+
+  /** Ends a link that is not served; a stock client is told why in its own words first. */
+  #refuse(
+    { link, counted, address, subprotocol: dialect }: Arrival,
+    code: number,
+    why: string,
+  ): void {
+    const left = () => {
+      if (counted && address !== undefined) this.#addresses.leave(address)
     }
-    const common = { link, relay, id, token, onClosed }
-    const connection: Connection =
-      arrival.subprotocol === subprotocol
-        ? new LinkConnection(common)
-        : new StockConnection({ ...common, document: this.#stockDocument(path, token) })
-    return connection
+    link.start({ message: () => undefined, close: left })
+    if (dialect !== subprotocol && code !== closeCodes.restart) {
+      link.send(encodeYWebsocketMessage({ type: 'permission-denied', reason: why }))
+    }
+    link.close(code, why)
   }
 
   /** The document of a stock socket, if its token opens it. */
@@ -375,25 +401,20 @@ export class Relay {
       this.#idleSince.delete(present)
       return present
     }
-    const report = (event: RelayEvent['event'], { code, message }: StatemeshError) =>
-      this.#onEvent({ level: 'error', event, document, code, message })
-    const room: Room = new Room({
+    const room = new Room({
       document,
       channel: this.#freshChannel(),
       storage: this.#storage,
       contentBytesMax: this.limits.roomBytesMax,
       limits: this.#roomLimits,
-      events: {
-        loadFailed: error => {
-          if (this.#rooms.get(document) === room) this.#forget(room)
-          report('storage-failed', error)
-        },
-        commitFailed: error => report('storage-failed', error),
-        damaged: damage => this.damaged(document, damage),
-      },
+      events: this.#roomEvents,
     })
     this.#rooms.set(document, room)
     return room
+  }
+
+  #onRoomFailure({ document }: Room, { code, message }: StatemeshError): void {
+    this.#onEvent({ level: 'error', event: 'storage-failed', document, code, message })
   }
 
   /**
@@ -460,14 +481,4 @@ function origin(
   token?: AccessToken,
 ): Pick<RelayEvent, 'address' | 'subject'> {
   return { ...(address !== undefined && { address }), ...(token && { subject: token.subject }) }
-}
-
-/** Ends a link that is not served; a stock client is told why in its own words first. */
-function refuse(arrival: Arrival, code: number, reason: string): void {
-  const { link, left } = arrival
-  link.start({ message: () => undefined, close: left })
-  if (arrival.subprotocol !== subprotocol && code !== closeCodes.restart) {
-    link.send(encodeYWebsocketMessage({ type: 'permission-denied', reason }))
-  }
-  link.close(code, reason)
 }

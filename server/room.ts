@@ -66,13 +66,14 @@ export function roomLimits(limits: Readonly<RelayLimits>): RoomLimits {
   }
 }
 
+/** Of all rooms of a relay. */
 export interface RoomEvents {
   /** The document could not be loaded; the room is of no use any more. */
-  loadFailed(error: StatemeshError): void
+  loadFailed(room: Room, error: StatemeshError): void
   /** The stored document has damage; the relay lost data. */
-  damaged(damage: readonly string[]): void
+  damaged(room: Room, damage: readonly string[]): void
   /** A commit failed. */
-  commitFailed(error: StatemeshError): void
+  commitFailed(room: Room, error: StatemeshError): void
 }
 
 /** What a member is to be sent: a welcome, and what its state vector lacks. */
@@ -327,7 +328,7 @@ export class Room {
   #hasRead({ updates, state: read, damage, orphans }: ReadDocument): void {
     const state = this.#state
     if (state.kind === 'closed') return
-    if (damage.length > 0) this.#events.damaged(damage)
+    if (damage.length > 0) this.#events.damaged(this, damage)
     if (state.kind === 'loading') {
       this.#orphans = orphans
       const content: Content = { kind: 'present', chunks: new RoomContent(updates) }
@@ -355,7 +356,7 @@ export class Room {
     this.#needs?.clear()
     if (state.kind === 'active') state.content = { kind: 'stored' }
     else this.close()
-    if (state.kind === 'loading') this.#events.loadFailed(error)
+    if (state.kind === 'loading') this.#events.loadFailed(this, error)
     for (const member of waiting) member.refused(error)
   }
 
@@ -439,7 +440,7 @@ export class Room {
       this.#acceptedPosition = this.#durablePosition
       const writers = [...(this.#writers?.keys() ?? [])]
       this.#writers = undefined
-      this.#events.commitFailed(error)
+      this.#events.commitFailed(this, error)
       for (const member of writers) member.writesFailed(error)
     }
     this.#evaluateSettled()

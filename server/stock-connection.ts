@@ -46,16 +46,15 @@ export interface StockConnectionOptions {
   document: DocumentName
   /** What it may do; undefined where access is off. */
   token: AccessToken | undefined
-  /** For the log. */
   id: number
-  onClosed: (code: number) => void
+  address: string | undefined
 }
 
 export class StockConnection implements Connection, RoomMember, FeedSink, PressedLink {
   readonly link: Link
   readonly #relay: RelayContext
-  readonly #id: number
-  readonly #onClosed: (code: number) => void
+  readonly id: number
+  readonly address: string | undefined
   readonly #room: Room
   readonly #pressure: LinkPressure
   readonly #feed: Feed
@@ -80,14 +79,14 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
   #draining = false
   #lastSent: number
 
-  constructor({ link, relay, document, token, id, onClosed }: StockConnectionOptions) {
+  constructor({ link, relay, document, token, id, address }: StockConnectionOptions) {
     this.link = link
     this.#relay = relay
-    this.#id = id
-    this.#onClosed = onClosed
+    this.id = id
+    this.address = address
     this.#lastSent = relay.time.monotonic()
     this.#room = relay.room(document)
-    this.#conduct = new Conduct(relay.limits, this.#lastSent)
+    this.#conduct = new Conduct(relay.conduct, this.#lastSent)
     this.#pressure = new LinkPressure(this, relay)
     this.#pass = relay.access && this.#newPass(relay, token)
     const right = this.#pass === undefined ? 'admin' : this.#pass.right(document)
@@ -279,7 +278,7 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
       if (code === 'UPDATE_INVALID') {
         const subject = this.#pass?.subject
         const { document } = this.#room
-        this.#relay.quarantine({ document, connection: this.#id, subject, code, reason, update })
+        this.#relay.quarantine({ document, connection: this.id, subject, code, reason, update })
       }
       throw thrown
     }
@@ -308,7 +307,7 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
   #fail(thrown: unknown): void {
     if (!(thrown instanceof StatemeshError)) {
       const { message } = toStatemeshError(thrown, 'FRAME_INVALID')
-      this.#relay.report({ level: 'error', event: 'failure', connection: this.#id, message })
+      this.#relay.report({ level: 'error', event: 'failure', connection: this.id, message })
       return this.close(closeCodes.failure, 'internal error')
     }
     if (thrown.code !== 'ACCESS_DENIED') return this.#end(thrown)
@@ -329,7 +328,7 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
 
   #reject({ code, message }: StatemeshError): void {
     const { document } = this.#room
-    const connection = this.#id
+    const connection = this.id
     this.#relay.report({ level: 'warn', event: 'rejected', connection, document, code, message })
   }
 
@@ -338,7 +337,7 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
     this.#pressure.stop()
     this.#pass?.stop()
     this.#room.leave(this)
-    this.#onClosed(code)
+    this.#relay.disconnected(this, code)
   }
 
   sendUpdates(broadcast: Broadcast): void {

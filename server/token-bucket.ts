@@ -1,30 +1,29 @@
 /** How often something may happen: a store that fills steadily, and that every time takes from. */
 
-export interface TokenBucketOptions {
-  perSecond: number
+/** How fast a bucket fills, and how much it holds; shared by all of a kind. */
+export interface BucketSize {
+  readonly perSecond: number
   /** How much may happen at once after a quiet time. */
-  burst: number
-  /** The present moment (monotonic, in milliseconds). */
-  now: number
+  readonly burst: number
 }
 
 export class TokenBucket {
-  readonly #perMillisecond: number
-  readonly #burst: number
+  readonly #size: BucketSize
   #left: number
   #at: number
 
-  constructor({ perSecond, burst, now }: TokenBucketOptions) {
-    this.#perMillisecond = perSecond / 1000
-    this.#burst = burst
-    this.#left = burst
+  /** @param now the present moment (monotonic, in milliseconds) */
+  constructor(size: BucketSize, now: number) {
+    this.#size = size
+    this.#left = size.burst
     this.#at = now
   }
 
   /** Takes `amount` at the moment `now`; false, and nothing taken, if there is less. */
   take(amount: number, now: number): boolean {
     if (now > this.#at) {
-      this.#left = Math.min(this.#burst, this.#left + (now - this.#at) * this.#perMillisecond)
+      const { perSecond, burst } = this.#size
+      this.#left = Math.min(burst, this.#left + ((now - this.#at) * perSecond) / 1000)
       this.#at = now
     }
     if (amount > this.#left) return false

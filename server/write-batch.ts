@@ -50,6 +50,7 @@ export class WriteBatch {
     if (first === undefined || this.#pieces.length > 1) return joinUpdates(this.#pieces)
     const { blocks, deleteSetOffset, endOffset } = first.layout
     const update = pooledCopy(first.update, endOffset)
-    return { update, layout: { blocks, deleteSetOffset, endOffset } }
+    // Copied: an array that has grown has room for more.
+    return { update, layout: { blocks: blocks.slice(), deleteSetOffset, endOffset } }
   }
 }

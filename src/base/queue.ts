@@ -24,6 +24,11 @@ export class Queue<Item> {
     const item = this.#items[this.#head]
     this.#items[this.#head] = undefined
     this.#head += 1
+    // An empty one keeps no memory.
+    if (this.#head === this.#items.length) {
+      this.#items.length = 0
+      this.#head = 0
+    }
     // Moving at most as many items as were taken keeps the cost of each constant.
     if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head)

@@ -304,7 +304,7 @@ describe('awareness', () => {
 
 describe('a token bucket', () => {
   test('gives its burst at once, and then what has come in', () => {
-    const bucket = new TokenBucket({ perSecond: 10, burst: 5, now: 0 })
+    const bucket = new TokenBucket({ perSecond: 10, burst: 5 }, 0)
     for (let count = 0; count < 5; count++) expect(bucket.take(1, 0)).toBe(true)
     expect(bucket.take(1, 0)).toBe(false)
     expect(bucket.take(1, 99)).toBe(false)

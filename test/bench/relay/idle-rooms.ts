@@ -7,36 +7,52 @@ import { numberedUpdate } from './numbered-updates.ts'
 
 /** What an idle process has not given back by now it keeps. */
 const settleMilliseconds = 8_000
+const collectMilliseconds = 4_000
 /** Rooms stay for 30 s after their last user. */
 const leftMilliseconds = 45_000
 
 /**
- * What one room more takes, in kB, with its clients and a few updates in it: as many are opened before
- * the first look as between the two, for a process grows once when it first has much to do.
+ * What one room more takes, in kB, with its clients and a few updates in it. As many are opened before
+ * the first look as between the two, for a process grows once when it first has much to do, and
+ * garbage does not count.
  */
 export function measureRooms(
   kind: ServerKind,
   { rooms, clients }: { rooms: number; clients: number },
 ): Promise<number> {
   return inDirectory(async directory => {
-    const server = await kind.start(directory)
+    const server = await collecting(() => kind.start(directory))
     const connected: BenchClient[] = []
-    const openRooms = async (prefix: string): Promise<void> => {
+    const openRooms = async (prefix: string): Promise<number> => {
       for (let index = 0; index < rooms; index++) {
         await openRoom(server, kind, `room:${prefix}${index}/notes`, clients, connected)
       }
       await sleep(settleMilliseconds)
+      process.kill(server.pid, 'SIGUSR2')
+      await sleep(collectMilliseconds)
+      return server.residentBytes()
     }
     try {
-      await openRooms('first')
-      const before = server.residentBytes()
-      await openRooms('second')
-      return (server.residentBytes() - before) / 1024 / rooms
+      const before = await openRooms('first')
+      const after = await openRooms('second')
+      return (after - before) / 1024 / rooms
     } finally {
       for (const client of connected) client.end()
       await server.stop()
     }
   })
+}
+
+/** Starts a server that collects its garbage when it is told to. */
+async function collecting(start: () => Promise<BenchServer>): Promise<BenchServer> {
+  const before = process.env.NODE_OPTIONS
+  process.env.NODE_OPTIONS = `--expose-gc --import=${new URL('./collect-on-signal.js', import.meta.url)}`
+  try {
+    return await start()
+  } finally {
+    if (before === undefined) delete process.env.NODE_OPTIONS
+    else process.env.NODE_OPTIONS = before
+  }
 }
 
 /** What is left of rooms that everybody has left, in MB: in use for them, and when they are gone. */
