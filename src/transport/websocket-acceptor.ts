@@ -6,7 +6,7 @@ import { StatemeshError } from '../base/error.ts'
 import type { AcceptOptions, Acceptor } from './acceptor.ts'
 import { malformedCode } from './close-code.ts'
 import type { Link } from './transport.ts'
-import type { Corkable } from './turn-cork.ts'
+import { type Corkable, TurnCork } from './turn-cork.ts'
 import { type WebSocketLike, WebSocketLink } from './websocket-link.ts'
 
 /** A server of `node:https` or `node:http`, as far as it is needed here. */
@@ -65,8 +65,8 @@ async function openSockets(
     verifyClient: isNoBrowser,
   })
   sockets.on('connection', (webSocket, request) => {
-    const socket = request.socket as Corkable
-    const link = new WebSocketLink(webSocket as WebSocketLike, { side: 'accepted', socket })
+    const cork = new TurnCork(request.socket as Corkable)
+    const link = new WebSocketLink(webSocket as WebSocketLike, { side: 'accepted', cork })
     if (webSocket.protocol === subprotocol) onLink(link)
     else link.close(malformedCode, `ask for the subprotocol ${subprotocol}`)
   })
