@@ -2,7 +2,7 @@
  * Gives memory back after a busy time. V8 collects garbage when it needs room, so that a relay which
  * has become idle would keep what thousands of joins left behind until it is busy again.
  */
-import { setFlagsFromString } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { CancelTimer, TimeSource } from '../../src/base/time.ts'
 
@@ -28,9 +28,9 @@ export function giveMemoryBack(time: TimeSource): CancelTimer {
   const look = (): void => {
     const { user, system } = process.cpuUsage(before)
     idle = user + system < idleShare * lookMilliseconds * 1_000 ? idle + 1 : 0
-    const { heapTotal } = process.memoryUsage()
-    if (collectingLooks.includes(idle) && heapTotal - heapAfter > growthBytesMin) collect()
-    if (idle === collectingLooks.at(-1)) heapAfter = process.memoryUsage().heapTotal
+    const heap = getHeapStatistics().total_heap_size
+    if (collectingLooks.includes(idle) && heap - heapAfter > growthBytesMin) collect()
+    if (idle === collectingLooks.at(-1)) heapAfter = getHeapStatistics().total_heap_size
     before = process.cpuUsage()
     cancel = time.after(lookMilliseconds, look)
   }
