@@ -2,8 +2,9 @@
  * Gives memory back after a busy time. V8 collects garbage when it needs room, so that a relay which
  * has become idle would keep what thousands of joins left behind until it is busy again.
  */
-import { getHeapStatistics, setFlagsFromString } from 'node:v8'
+import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import type { MemorySource } from '../../src/base/memory.ts'
 import type { CancelTimer, TimeSource } from '../../src/base/time.ts'
 
 const lookMilliseconds = 1_000
@@ -18,19 +19,19 @@ const collectingLooks = [2, 4]
 const growthBytesMin = 8 * 1024 * 1024
 
 /** Begins to look; ends with the process, which it does not hold up. */
-export function giveMemoryBack(time: TimeSource): CancelTimer {
+export function giveMemoryBack(time: TimeSource, memory: MemorySource): CancelTimer {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   let cancel: CancelTimer = () => undefined
   let before = process.cpuUsage()
   let idle = 0
-  let heapAfter = 0
+  let bytesAfter = 0
+  const bytesNow = () => memory()?.residentBytes ?? 0
   const look = (): void => {
     const { user, system } = process.cpuUsage(before)
     idle = user + system < idleShare * lookMilliseconds * 1_000 ? idle + 1 : 0
-    const heap = getHeapStatistics().total_heap_size
-    if (collectingLooks.includes(idle) && heap - heapAfter > growthBytesMin) collect()
-    if (idle === collectingLooks.at(-1)) heapAfter = getHeapStatistics().total_heap_size
+    if (collectingLooks.includes(idle) && bytesNow() - bytesAfter > growthBytesMin) collect()
+    if (idle === collectingLooks.at(-1)) bytesAfter = bytesNow()
     before = process.cpuUsage()
     cancel = time.after(lookMilliseconds, look)
   }

@@ -1,6 +1,7 @@
 /** `statemesh relay`: a relay on LevelDB, until SIGTERM or SIGINT. */
 import type { Command } from 'commander'
 import { StatemeshError, toStatemeshError } from '../../src/base/error.ts'
+import { systemMemory } from '../../src/base/memory.ts'
 import { systemTime } from '../../src/base/time.ts'
 import { withCompaction } from '../../src/storage/compaction.ts'
 import { openLevelStorage } from '../../src/storage/level-storage.ts'
@@ -49,7 +50,7 @@ async function runRelay(flags: RelayFlags): Promise<void> {
       throw error
     })
     metrics.watchLag(systemTime)
-    giveMemoryBack(systemTime)
+    giveMemoryBack(systemTime, systemMemory)
     const { url, port } = server
     process.stdout.write(`${JSON.stringify({ event: 'listening', url, port, pid: process.pid })}\n`)
     stopOnSignal(() => stop(server, storage))
