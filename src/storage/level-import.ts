@@ -1,5 +1,7 @@
 /** Puts whole documents into a database in one batch: all of them, or, on any failure, none. */
 import { StatemeshError } from '../base/error.ts'
+import { parseDocumentName } from '../model/document-name.ts'
+import { checkWholeUpdate } from '../model/whole-update.ts'
 import { createByteLevel, LevelDatabase, type Operation } from './level-database.ts'
 import {
   documentRange,
@@ -13,7 +15,7 @@ import { putStateVector, putUpdate, stateVectorOf } from './level-storage.ts'
 export interface ImportOptions {
   /** The directory of the database, made if it is not there. */
   location: string
-  /** Checked updates, each a whole document, by name. */
+  /** Updates, each a whole document, by name. */
   documents: ReadonlyMap<string, Uint8Array>
 }
 
@@ -25,10 +27,14 @@ const relayRecord = 'relay'
 /**
  * Imports documents durably. A replica sends them to its relay when it is opened the next time.
  *
- * @throws DATA_EXISTS when one of them is there already, STORAGE_LOCKED, STORAGE_CORRUPT,
- * STORAGE_UNAVAILABLE; nothing was written
+ * @throws DOCUMENT_NAME_INVALID, UPDATE_INVALID; DATA_EXISTS when one of them is there already,
+ * STORAGE_LOCKED, STORAGE_CORRUPT, STORAGE_UNAVAILABLE; nothing was written
  */
 export async function importDocuments({ location, documents }: ImportOptions): Promise<void> {
+  for (const [document, update] of documents) {
+    parseDocumentName(document)
+    checkWholeUpdate(update)
+  }
   const database = await LevelDatabase.open(createByteLevel(location))
   try {
     for (const document of documents.keys()) await checkAbsent(database, document)

@@ -8,9 +8,9 @@ import { z } from 'zod'
 import { StatemeshError, toStatemeshError } from '../../base/error.ts'
 import type { RandomSource } from '../../base/random.ts'
 import { parseDocumentName } from '../../model/document-name.ts'
+import { checkWholeUpdate } from '../../model/whole-update.ts'
 import type { DocumentState } from './document-state.ts'
 import type { StateDebugger } from './state-debugger.ts'
-import { checkWholeUpdate } from './whole-update.ts'
 import { writeState } from './written-state.ts'
 
 export interface ExportedDocument {

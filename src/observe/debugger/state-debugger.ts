@@ -6,7 +6,7 @@ import * as Y from 'yjs'
 import { StatemeshError } from '../../base/error.ts'
 import type { Journal } from '../../document/journal.ts'
 import { auditName } from '../../history/history-definition.ts'
-import { parseDocumentName, splitDocumentName } from '../../model/document-name.ts'
+import { isDocumentName, splitDocumentName } from '../../model/document-name.ts'
 import type { DamagedRecord, StoredDocument } from '../../storage/storage.ts'
 import { kindOf } from './document-kind.ts'
 import { lastWriteOf, type ReadDocument, readDocument, sizeOf } from './document-state.ts'
@@ -94,13 +94,15 @@ export class StateDebugger {
     })
   }
 
-  /** The document as one update, as it is now. @throws as `snapshot` does */
+  /** The document as one update, without what waits for others. @throws as `snapshot` does */
   async update(document: string): Promise<Uint8Array> {
     const { updates } = await this.#load(document)
     const doc = new Y.Doc()
     doc.transact(() => {
       for (const { update } of updates) Y.applyUpdate(doc, update)
     })
+    // What waits for something that is missing: nobody could take it in.
+    doc.store.pendingStructs = doc.store.pendingDs = null
     return Y.encodeStateAsUpdate(doc)
   }
 
@@ -155,6 +157,7 @@ export class StateDebugger {
 }
 
 function nameParts(document: string): Pick<DocumentSnapshot, 'scope' | 'partition'> {
-  const parts = splitDocumentName(parseDocumentName(document))
+  // Stock databases may hold names that no relay would take.
+  const parts = isDocumentName(document) ? splitDocumentName(document) : undefined
   return { scope: parts && String(parts.scope), partition: parts?.partition }
 }

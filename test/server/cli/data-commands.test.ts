@@ -256,6 +256,30 @@ async function oneDocument(): Promise<string> {
   return location
 }
 
+test('a stock database is shown with whatever names and gaps it has', async () => {
+  const location = join(await temporaryDirectory(), 'stock')
+  const stock = new LeveldbPersistence(location)
+  const doc = new Y.Doc()
+  const updates: Uint8Array[] = []
+  doc.on('update', update => updates.push(update))
+  for (const word of ['a', 'b', 'c']) doc.getText('t').insert(0, word)
+  await stock.storeUpdate('/odd//name', updates[0] as Uint8Array)
+  await stock.storeUpdate('gap', updates[0] as Uint8Array)
+  await stock.storeUpdate('gap', updates[2] as Uint8Array)
+  await stock.destroy()
+  const { documents } = await json(inspectData(location, undefined, shown))
+  expect(documents).toMatchObject([
+    { document: '/odd//name', kind: 'crdt', items: 1, incomplete: false, problems: [] },
+    { document: 'gap', kind: 'crdt', items: 1, incomplete: true, problems: [] },
+  ])
+  const places = await temporaryDirectory()
+  const output = join(places, 'gap.json')
+  await exportData(location, { format: 'json', document: ['gap'], output })
+  expect((await importData(join(places, 'made'), output, { write: true })).exitCode).toBe(0)
+  const odd = importData(join(places, 'made'), location, { write: true, document: '/odd//name' })
+  await expect(odd).rejects.toEqual(coded('DOCUMENT_NAME_INVALID'))
+})
+
 describe('what is refused', () => {
   test('overwriting: of files, of directories, and of documents', async () => {
     const data = await oneDocument()

@@ -1,7 +1,7 @@
 /** Checks an update that is to become a document. */
-import { StatemeshError } from '../../base/error.ts'
-import { checkUpdate } from '../../model/update-check.ts'
-import { readUpdateStructure } from '../../model/update-structure.ts'
+import { StatemeshError } from '../base/error.ts'
+import { checkUpdate } from './update-check.ts'
+import { readUpdateStructure } from './update-structure.ts'
 
 const nothing = { get: () => 0 }
 
