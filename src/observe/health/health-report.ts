@@ -22,7 +22,7 @@ export interface HealthFigures {
   readonly unsyncedDocuments?: number
   /** Such changes, of the documents in memory. */
   readonly unackedUpdates?: number
-  /** The age of the oldest such change; since the start for what was left from earlier. */
+  /** The age of the oldest such change; since this replica was opened for what was left from earlier. */
   readonly syncLagMilliseconds?: number
   /** Keys with siblings that disagree, in open partitions. */
   readonly conflicts?: number

@@ -32,7 +32,11 @@ const clockLeadMilliseconds = 10 * 60_000
 export class ReplicaVitals {
   readonly monitor: HealthMonitor
   readonly #options: ReplicaVitalsOptions
-  readonly #startedAt: number
+  /**
+   * Since when the relay may lack all of a document, on the monotonic clock: it was left from before
+   * this replica was opened, or the relay's store is another than the one that acked it.
+   */
+  readonly #lackedSince = new Map<DocumentName, number>()
   readonly #trails = new Map<DocumentName, LagTrail>()
   /** The open handles of each document. */
   readonly #handles = new Map<DocumentName, Set<unknown>>()
@@ -42,7 +46,7 @@ export class ReplicaVitals {
   constructor(options: ReplicaVitalsOptions) {
     const { time, documents, meter } = options
     this.#options = options
-    this.#startedAt = time.monotonic()
+    for (const name of options.unsynced()) this.#lackedSince.set(name, time.monotonic())
     this.#clockLead = new Recent(time, 'max', clockLeadMilliseconds)
     this.monitor = new HealthMonitor({
       ...options,
@@ -102,6 +106,9 @@ export class ReplicaVitals {
   #sync(unsynced: ReadonlySet<DocumentName>): HealthFigures {
     let unackedUpdates = 0
     let syncLagMilliseconds = 0
+    for (const document of this.#lackedSince.keys()) {
+      if (!unsynced.has(document)) this.#lackedSince.delete(document)
+    }
     for (const document of unsynced) {
       const { unacked, lag } = this.#lagOf(document)
       unackedUpdates += unacked
@@ -117,11 +124,13 @@ export class ReplicaVitals {
     const now = time.monotonic()
     const lag = this.#trails.get(name)?.behind(known?.durableVersion ?? -1)
     const unacked = lag?.updates ?? 0
-    // Left from before this replica was opened, or owed to a store that is another.
-    if (known === undefined || known.durableVersion < 0) {
-      return { unacked, lag: now - this.#startedAt }
+    if (known !== undefined && known.durableVersion >= 0) {
+      this.#lackedSince.delete(name)
+      return { unacked, lag: lag === undefined ? 0 : now - lag.since }
     }
-    return { unacked, lag: lag === undefined ? 0 : now - lag.since }
+    const since = this.#lackedSince.get(name) ?? now
+    this.#lackedSince.set(name, since)
+    return { unacked, lag: now - since }
   }
 
   #conflicts(document: DocumentName): number {

@@ -151,6 +151,27 @@ describe('the health of a replica', () => {
     await waitUntil(() => (ann.health().figures.syncLagMilliseconds ?? 0) > 0)
   })
 
+  test('does not take everything for old when the relay is back with an empty store', async () => {
+    const fleet = await startFleet()
+    let passed = 0
+    const time = { ...systemTime, monotonic: () => systemTime.monotonic() + passed }
+    const ann = await fleet.open('ann', { time })
+    const users = await ann.open(here, Users)
+    users.set('alice', 'x')
+    await ann.flush()
+    await waitUntil(() => ann.status.unsynced === 0)
+    passed = 86_400_000
+    const storage = gatedStorage(createMemoryStorage())
+    await fleet.restartRelay(storage)
+    storage.hold()
+    onTestFinished(() => storage.release())
+    await waitUntil(() => ann.health().figures.unsyncedDocuments === 1)
+    expect(ann.health().figures.syncLagMilliseconds).toBeLessThan(60_000)
+    storage.release()
+    await ann.flush()
+    expect(ann.health().figures.syncLagMilliseconds).toBe(0)
+  })
+
   test('sees foreign clocks that are ahead, and this one being set', async () => {
     const fleet = await startFleet()
     const time = manualTime(Date.now())
