@@ -33,6 +33,7 @@ import { QueryableRegisters, type QueryHandle } from './query/queryable-register
 import { withCompaction } from './storage/compaction.ts'
 import { type Incarnation, openIncarnation } from './storage/incarnation.ts'
 import { openLevelStorage } from './storage/level-storage.ts'
+import { mergeLog } from './storage/merge-log.ts'
 import type { Storage } from './storage/storage.ts'
 import { Blobs } from './sync/blobs.ts'
 import type { DiallerState } from './sync/dialler.ts'
@@ -56,6 +57,8 @@ export interface ReplicaOptions extends PeerOptions {
   relay?: string
   /** How long a document that nobody uses stays in memory; 30,000 unless given. */
   idleMilliseconds?: number
+  /** A document's log is compacted when it has so many updates; 500 unless given. */
+  compactionUpdates?: number
   /** How far ahead of ours a foreign clock may be and still be followed; 60,000 unless given. */
   driftMillisecondsMax?: number
   /**
@@ -137,6 +140,9 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   const monitor = new StorageMonitor(time, meter)
   const storage = withCompaction(monitor.watch(bare), {
     time,
+    ...(options.compactionUpdates !== undefined && { updatesMax: options.compactionUpdates }),
+    // What builds on a lost update waits outside of the document, and must stay apart from it.
+    mergeLog: updates => mergeLog(updates, { holes: false }),
     onCompacted: ({ document, before, after }) =>
       documents?.compacted(document, before.bytes - after.bytes),
     onError: warn,

@@ -13,17 +13,18 @@ export function checkReversal(
   reversal: Reversal,
   { oracle, known }: { oracle: CausalOracle; known: KnownClocks },
 ): void {
-  const { write, keys, seen, concurrent } = reversal
+  const { write, keys, concurrent } = reversal
   if (write === undefined) return
   const own = writeLabel(write)
   for (const key of keys) {
     const listed = concurrent.filter(change => change.key === key).map(writeLabel)
     const reversing = oracle.writes(key).find(({ label }) => label === own)
+    if (reversing === undefined) continue
     const expected = oracle
       .writes(key)
       .filter(candidate => {
         if (candidate === reversing || !knows(known, candidate)) return false
-        return !knows(seen, candidate) && !(reversing && knows(candidate.seen, reversing))
+        return !knows(reversing.seen, candidate) && !knows(candidate.seen, reversing)
       })
       .map(({ label }) => label)
     const invented = listed.find(label => !expected.includes(label))

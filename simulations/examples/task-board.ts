@@ -1,11 +1,11 @@
 /**
- * A worked example: agents that share a board of tasks. An agent puts tasks on it, and takes one by
- * writing its name on it. Two may take one task while they cannot see each other; the policy
- * `manual` then shows both, and one of the two settles it. What must hold: no task is ever lost,
- * and in the end all agree on who has which.
+ * A worked example: agents that share a board of tasks. One posts them, two take them by writing their
+ * names on them. While they cannot see each other both may take one task; the policy `manual` keeps
+ * both, and whoever sees it settles it, both alike. What must hold: no task is ever lost, and in the
+ * end each has been taken by one.
  */
-import { definePartition, type RegisterPartition, room } from '../../src/index.ts'
-import { type Player, type Seat, Violation, type Workload } from '../index.ts'
+import { definePartition, pick, type Replica, room } from '../../src/index.ts'
+import type { Agent, Invariant } from '../index.ts'
 
 interface Task {
   readonly title: string
@@ -13,48 +13,68 @@ interface Task {
 }
 
 const Tasks = definePartition<Task, 'manual'>({ name: 'tasks', policy: 'manual' })
+const count = 12
 
-export const taskBoard: Workload = {
-  name: 'task board',
-  plan() {
-    let added = 0
-    return {
-      async join(seat: Seat): Promise<Player> {
-        const { partition } = await seat.open(room('board'), Tasks)
-        return agent(seat, partition, () => {
-          added += 1
-          return `task-${added}`
-        })
-      },
-    }
-  },
+const openBoard = (replica: Replica) => replica.open(room('board'), Tasks)
+type Board = Awaited<ReturnType<typeof openBoard>>
+
+/** Begins again after every crash, so it looks what is there already. */
+export const poster: Agent = async ({ replica, sleep }) => {
+  const board = await openBoard(replica)
+  for (let n = 1; n <= count; n++) {
+    if (!board.has(`task-${n}`)) board.set(`task-${n}`, { title: `task ${n}`, takenBy: null })
+    await sleep(300)
+  }
 }
 
-function agent(
-  { name, dice, marks }: Seat,
-  tasks: RegisterPartition<Task>,
-  fresh: () => string,
-): Player {
-  return {
-    act() {
-      const key = dice.pick([...tasks.keys()].sort())
-      if (key === undefined || dice.chance(0.3)) {
-        return tasks.set(fresh(), { title: 'to be done', takenBy: null })
-      }
-      const task = tasks.get(key)
-      const both = tasks.siblings(key)
-      if (both.length > 1) marks.hit('a task was taken twice')
-      // The winner by order is the same for everybody, so all who settle settle alike.
-      if (task !== undefined) tasks.set(key, both[0]?.value ?? { ...task, takenBy: name })
-    },
-    look() {
-      for (const [key, task] of tasks) {
-        if (task.title === '') throw new Violation('task board', `${name}: ${key} has no title`)
-      }
-    },
-    view: () => {
-      const all = [...tasks.keys()].sort().map(key => [key, tasks.siblings(key)[0]?.value])
-      return JSON.stringify(all)
-    },
+export const worker: Agent = async place => {
+  const board = await openBoard(place.replica)
+  for (;;) {
+    await takeAll(board, place)
+    // All taken, as far as is known here; whoever is the last to ask knows of everybody.
+    await place.replica.flush()
+    await place.replica.synced()
+    if (isDone(board)) return
   }
+}
+
+/** Forgets to ask the others in the end. The simulator finds it. */
+export const hastyWorker: Agent = async place => {
+  await takeAll(await openBoard(place.replica), place)
+}
+
+export const noTaskIsLost: Invariant = async (replica, { settled }) => {
+  const board = await openBoard(replica)
+  const titles = [...board].map(([, { title }]) => title)
+  board.close()
+  return titles.every(title => title !== '') && (!settled || titles.length === count)
+}
+
+export const oneTakerEach: Invariant = async (replica, { settled }) => {
+  const board = await openBoard(replica)
+  const done = isDone(board)
+  board.close()
+  return done || !settled
+}
+
+type PlaceOfWorker = Parameters<Agent>[0]
+
+async function takeAll(board: Board, { name, dice, sleep, mark }: PlaceOfWorker): Promise<void> {
+  while (!isDone(board)) {
+    for (const { key, siblings } of board.conflicts()) {
+      mark('a task was taken twice')
+      const [first] = siblings // the same for everybody
+      if (first !== undefined) board.resolve(key, pick(first))
+    }
+    const free = [...board].filter(([, { takenBy }]) => takenBy === null)
+    const next = free[dice.below(Math.max(1, free.length))]
+    if (next !== undefined) board.set(next[0], { ...next[1], takenBy: name })
+    await sleep(100 + dice.below(300))
+  }
+}
+
+function isDone(board: Board): boolean {
+  const tasks = [...board]
+  const taken = tasks.every(([, { takenBy }]) => takenBy !== null)
+  return tasks.length === count && taken && board.conflicts().length === 0
 }

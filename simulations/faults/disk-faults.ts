@@ -1,5 +1,10 @@
-/** Faults of disks. Those that lose data strike the relay alone: its replicas bring it back. */
-import type { Fault } from './fault.ts'
+/**
+ * Faults of disks. Those that lose what was durable strike either the relay, whose replicas bring it
+ * back, or the replicas, who get it back from the relay; never both in one run, since what both have
+ * lost is gone.
+ */
+import type { ReplicaNode } from '../nodes/replica-node.ts'
+import type { Fault, Heal } from './fault.ts'
 
 export const slowDisk: Fault = {
   name: 'slow fsync',
@@ -46,5 +51,50 @@ export const oldBackup: Fault = {
     relay.loseData()
     relay.disk.restore()
     return () => relay.start()
+  },
+}
+
+/** Takes something from the disk of a replica while it is down. */
+function strikeReplica(node: ReplicaNode, lose: () => boolean): Heal | undefined {
+  node.crash()
+  const heal = () => node.start()
+  if (lose()) {
+    node.loseData()
+    return heal
+  }
+  heal()
+  return undefined
+}
+
+/** A bit of an update that a replica has stored flips. */
+export const replicaBitFlip: Fault = {
+  name: 'replica bit flip',
+  strike({ replicas, world }) {
+    const node = world.dice.pick(replicas)
+    return strikeReplica(node, () => node.disk.flipBit())
+  },
+}
+
+/** A replica loses the last of what it had made durable since it started, as LevelDB may. */
+export const replicaLostTail: Fault = {
+  name: 'replica lost tail',
+  strike({ up, world }) {
+    if (up.length === 0) return undefined
+    const node = world.dice.pick(up)
+    return strikeReplica(node, () => node.disk.loseTail())
+  },
+}
+
+/** A replica comes back from a backup that was made while it ran. */
+export const replicaOldBackup: Fault = {
+  name: 'replica old backup',
+  strike({ up, world }) {
+    if (up.length === 0) return undefined
+    const node = world.dice.pick(up)
+    if (!node.disk.hasBackup || world.dice.chance(0.5)) {
+      node.disk.backUp()
+      return undefined
+    }
+    return strikeReplica(node, () => node.disk.restore())
   },
 }

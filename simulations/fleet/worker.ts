@@ -77,7 +77,7 @@ async function seatPlayers(seat: () => FleetSeat, lives: number): Promise<Player
     await counterPlayer(seat()),
     await logPlayer(seat(), lives),
     await budgetPlayer(seat()),
-    await native.plan(dice.dice, 1).join(seat()),
+    await native.plan(dice.dice, { replicas: 1, clocksRight: true }).join(seat()),
   ]
 }
 

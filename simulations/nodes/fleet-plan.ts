@@ -9,9 +9,13 @@ export interface FleetPlan {
   readonly disk: DiskConditions
   /** How far clocks are off at most, either way. */
   readonly skewMilliseconds: number
+  /** Whether they are within a second of the true time. */
+  readonly clocksRight: boolean
   /** How much faster or slower a clock goes at most; 0.001 is a thousandth. */
   readonly drift: number
+  /** How long a log of the relay is, and of a replica, when it is compacted. */
   readonly compactionUpdates: number
+  readonly replicaCompactionUpdates: number
   readonly roomIdleMilliseconds: number
   /** How long a document that nobody uses stays in the memory of a replica. */
   readonly idleMilliseconds: number

@@ -1,5 +1,6 @@
 /** The machines of a run: some replicas and one relay, on a network, with what they are checked by. */
 import { liveClocks, loggedClocks } from '../oracle/document-clocks.ts'
+import type { Player } from '../workloads/workload.ts'
 import { Clock } from '../world/clock.ts'
 import { Disk } from '../world/disk.ts'
 import { Network } from '../world/network.ts'
@@ -36,7 +37,7 @@ export class Fleet {
       hostile: plan.hostile,
       evidence,
     })
-    const workloads = plan.workloads.map(workload => workload.plan(dice, plan.replicas))
+    const workloads = plan.workloads.map(workload => workload.plan(dice, plan))
     this.replicas = Array.from({ length: plan.replicas }, (_, index) => {
       const name = `r${index + 1}`
       const disk = new Disk(world, name, plan.disk)
@@ -48,6 +49,7 @@ export class Fleet {
         network,
         workloads,
         idleMilliseconds: plan.idleMilliseconds,
+        compactionUpdates: plan.replicaCompactionUpdates,
         evidence,
       })
     })
@@ -93,10 +95,18 @@ export class Fleet {
     return total
   }
 
-  /** All is healed: players finish what all shall agree on. Whether there was anything to do. */
-  async settle(): Promise<boolean> {
-    const settled = await Promise.all(this.up.map(replica => replica.settle()))
-    return settled.includes(true)
+  /** All is healed: players finish what all shall agree on. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#players.map(player => player.settle?.()))
+  }
+
+  /** All agree: players look for the last time. */
+  async conclude(): Promise<void> {
+    await Promise.all(this.#players.map(player => player.conclude?.()))
+  }
+
+  get #players(): Player[] {
+    return this.up.flatMap(({ players }) => players)
   }
 
   /** Closes everything in peace. @throws Violation where something is left behind */

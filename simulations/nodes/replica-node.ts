@@ -32,6 +32,8 @@ export interface ReplicaNodeOptions {
   workloads: readonly WorkloadRun[]
   /** How long a document that nobody uses stays in memory. */
   idleMilliseconds: number
+  /** A log with so many updates is compacted. */
+  compactionUpdates: number
   evidence: Evidence
 }
 
@@ -110,6 +112,12 @@ export class ReplicaNode {
     if (this.#process !== undefined) this.#end(this.#process)
   }
 
+  /** A fault took from its disk what was durable there. */
+  loseData(): void {
+    this.#options.evidence.losses.add(this.name)
+    this.local.forget()
+  }
+
   /** Closes the replica in peace, and lets the process linger until its links have ended. */
   async stop({ lingerMilliseconds = 0 }: { lingerMilliseconds?: number } = {}): Promise<void> {
     const [process, replica] = [this.#process, this.#replica]
@@ -129,18 +137,13 @@ export class ReplicaNode {
     this.#end(process)
   }
 
-  /** All is healed: players finish what all shall agree on. Whether there was anything to do. */
-  async settle(): Promise<boolean> {
-    const settling = this.#players.flatMap(player => player.settle?.() ?? [])
-    await Promise.all(settling)
-    return settling.length > 0
-  }
-
   /** One operation of one player. */
   act(): void {
     const [player, process] = [this.#dice.pick(this.#players), this.#process]
     const done = player.act()
-    player.look()
+    // A disk that lost an update may have lost deletions, which only the relay can bring back: until
+    // then what was overwritten shows again.
+    if (!this.#options.evidence.losses.has(this.name)) player.look()
     done?.catch(thrown => {
       if (process?.alive) this.#world.fail(thrown)
     })
@@ -177,6 +180,7 @@ export class ReplicaNode {
       storage: disk.storage(process),
       relay: relayAddress,
       idleMilliseconds: this.#options.idleMilliseconds,
+      compactionUpdates: this.#options.compactionUpdates,
       transport: network.transport(process),
       time: process.time,
       random: process.random,

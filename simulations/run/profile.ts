@@ -46,6 +46,11 @@ const losses: readonly FaultRate[] = [
   [disk.bitFlip, 4000, 20, 400],
   [disk.oldBackup, 1000, 20, 400],
 ]
+const replicaLosses: readonly FaultRate[] = [
+  [disk.replicaBitFlip, 3000, 20, 400],
+  [disk.replicaLostTail, 2000, 20, 400],
+  [disk.replicaOldBackup, 700, 20, 400],
+]
 const clocks: readonly FaultRate[] = [[machine.clockJump, 500, 0, 0]]
 const enemies: readonly FaultRate[] = [[hostilePeer, 300, 500, 1000]]
 const absences: readonly FaultRate[] = [[network.offline, 600, 5000, 30_000]]
@@ -56,6 +61,7 @@ const everything = [
   ...crashes,
   ...disks,
   ...losses,
+  ...replicaLosses,
   ...clocks,
   ...enemies,
   ...absences,
@@ -67,7 +73,7 @@ const profiles: { readonly [name in ProfileName]: readonly FaultRate[] } = {
   partitioned: [...links, ...partitions],
   crashing: [...crashes, ...disks],
   skewed: [...clocks, ...links],
-  hostile: [...enemies, ...losses, ...links],
+  hostile: [...enemies, ...losses, ...replicaLosses, ...links],
   'long-offline': [...absences, ...links],
   swarm: everything,
 }
@@ -100,11 +106,13 @@ export function drawPlan(dice: Dice, profile: ProfileName, size: PlanSize): Plan
         [2, 20],
       ] as const),
     },
+    clocksRight: !harsh && !faults.some(({ fault }) => fault === machine.clockJump),
     skewMilliseconds: harsh ? dice.pick([1000, 30_000, 90_000]) : 50,
     drift: harsh ? 0.01 : 0.0001,
     thinkMilliseconds: dice.pick([1, 5, 30]),
     operationsPerFlush: dice.pick([5, 20]),
     compactionUpdates: dice.pick([20, 100, 500]),
+    replicaCompactionUpdates: dice.pick([15, 60, 500]),
     roomIdleMilliseconds: dice.pick([500, 30_000]),
     idleMilliseconds: dice.pick([200, 30_000]),
     workloads: drawWorkloads(dice.fork()),
@@ -118,7 +126,10 @@ function drawWorkloads(dice: Dice): Workload[] {
 }
 
 function drawFaults(dice: Dice, rates: readonly FaultRate[], swarm: boolean): FaultPlan[] {
-  const chosen = swarm ? rates.filter(() => dice.chance(0.4)) : rates
+  // What the relay and a replica have both lost is gone: one side loses nothing.
+  const spared = new Set(dice.chance(0.5) ? losses : replicaLosses)
+  const possible = rates.filter(rate => !spared.has(rate))
+  const chosen = swarm ? possible.filter(() => dice.chance(0.4)) : possible
   return chosen.map(([fault, every, atLeast, beyond]) => ({
     name: fault.name,
     fault,

@@ -21,6 +21,8 @@ export interface RunOptions {
   told?: boolean
   /** What the replicas do, instead of what the seed draws from our own workloads. */
   workloads?: readonly Workload[]
+  /** The wait between operations on average; drawn where it is not given. */
+  thinkMilliseconds?: number
   /** Changes the plan, to shrink a run. */
   adjust?: (plan: Plan) => Plan
   /** Called when the fleet has been made, for bugs to be planted. */
@@ -48,6 +50,7 @@ export interface RunResult {
 
 /** Dead links are found after 40 s, and the longest pause before a dial is 10 s. */
 const convergenceMillisecondsMax = 180_000
+const inTime = `within ${convergenceMillisecondsMax / 1000} simulated seconds`
 const lookMilliseconds = 100
 /** Where every machine is down for most of a run, the run ends all the same. */
 const safetyMillisecondsMax = 3_600_000
@@ -57,7 +60,8 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   const { seed, profile, operations, replicas, told = false, workloads, adjust, prepare } = options
   const world = new World({ seed, told })
   const drawn = drawPlan(world.dice, profile, { operations, replicas })
-  const given = workloads === undefined ? drawn : { ...drawn, workloads }
+  const { thinkMilliseconds = drawn.thinkMilliseconds } = options
+  const given = { ...drawn, thinkMilliseconds, ...(workloads && { workloads }) }
   const plan = adjust?.(given) ?? given
   const run = new Run(world, plan)
   prepare?.(run.fleet)
@@ -110,8 +114,13 @@ class Run {
     for (const fault of this.#plan.faults) this.#strikeLater(fault)
     await this.#world.run(() => this.operations >= this.#plan.operations, safetyMillisecondsMax)
     this.#heal()
-    this.convergenceMilliseconds = await this.#converge()
-    if (await this.#world.settle(this.fleet.settle())) await this.#converge()
+    const healed = this.#world.now
+    const { replicas } = this.fleet
+    await this.#world.run(() => replicas.every(({ isUp }) => isUp), this.#deadline())
+    await this.#finish('players have not settled', this.fleet.settle())
+    await this.#converge()
+    this.convergenceMilliseconds = this.#world.now - healed
+    await this.#finish('players have not concluded', this.fleet.conclude())
     this.fleet.checkDurable()
     await this.#world.settle(this.fleet.stop())
     this.fleet.relay.checkDisk()
@@ -166,20 +175,32 @@ class Run {
     for (const heal of [...this.#heals]) heal()
   }
 
-  /** Answers how long it took. */
-  async #converge(): Promise<number> {
+  /** From now on all is healed, and what is asked for must be over by then. */
+  #deadline(): number {
+    return this.#world.now + convergenceMillisecondsMax
+  }
+
+  /** Waits for players, but not for ever. */
+  async #finish(complaint: string, promise: Promise<void>): Promise<void> {
+    let over = false
+    const watched = promise.finally(() => {
+      over = true
+    })
+    watched.catch(() => undefined) // it is awaited below; until then it is not unhandled
+    await this.#world.run(() => over, this.#deadline())
+    if (!over) throw new Violation('liveness', `${complaint} ${inTime}`)
+    await watched
+  }
+
+  async #converge(): Promise<void> {
     const world = this.#world
-    const start = world.now
+    const deadline = this.#deadline()
     const { replicas, relay } = this.fleet
     for (;;) {
       await world.run(() => false, world.now + lookMilliseconds)
       const why = whyNotConverged(replicas, relay)
-      const milliseconds = world.now - start
-      if (why === undefined) return milliseconds
-      if (milliseconds > convergenceMillisecondsMax) {
-        const seconds = convergenceMillisecondsMax / 1000
-        throw new Violation('convergence', `not within ${seconds} simulated seconds: ${why}`)
-      }
+      if (why === undefined) return
+      if (world.now > deadline) throw new Violation('convergence', `not ${inTime}: ${why}`)
     }
   }
 }

@@ -6,8 +6,13 @@ import { Room } from '../../server/room.ts'
 import { RoomContent } from '../../server/room-content.ts'
 import { Journal } from '../../src/document/journal.ts'
 import { ReplicaDocument } from '../../src/document/replica-document.ts'
+import { ProjectionState } from '../../src/history/events/projection-state.ts'
+import { MigratedPartition } from '../../src/history/migrations/migrated-partition.ts'
+import { VersionStore } from '../../src/history/versions/version-store.ts'
 import { readUpdateStructure } from '../../src/model/update-structure.ts'
+import { BudgetPartition } from '../../src/partition/budget/budget-partition.ts'
 import { Spender } from '../../src/partition/budget/spender.ts'
+import { LogPartition } from '../../src/partition/log/log-partition.ts'
 import { OwnedRows } from '../../src/partition/owned-rows.ts'
 import { RegisterPartition } from '../../src/partition/register/register-partition.ts'
 import { RegisterView } from '../../src/partition/register/register-view.ts'
@@ -277,5 +282,89 @@ export const plantedBugs: readonly PlantedBug[] = [
             return apply.call(this, { ...write, through })
           },
       ),
+  },
+  {
+    name: 'a resolution is taken although the conflict has changed',
+    profile: 'partitioned',
+    plant: () =>
+      patchMethod(
+        RegisterPartition.prototype,
+        'resolve',
+        resolve =>
+          function (key, answer) {
+            return resolve.call(this, key, answer, {})
+          },
+      ),
+  },
+  {
+    name: 'a projection folds late events where they arrive',
+    profile: 'partitioned',
+    plant: () => patchMethod(ProjectionState.prototype, 'rewind', () => () => true),
+  },
+  {
+    name: 'a rollback forgets what it had seen',
+    profile: 'calm',
+    plant: () =>
+      patchMethod(
+        VersionStore.prototype,
+        'reversals',
+        reversals =>
+          function () {
+            return reversals.call(this).map(reversal => ({ ...reversal, seen: new Map() }))
+          },
+      ),
+  },
+  {
+    name: 'a migrated value depends on the version of its reader',
+    profile: 'calm',
+    plant() {
+      const wrong = everyNth(30)
+      return patchMethod(
+        MigratedPartition.prototype,
+        'get',
+        get =>
+          function (key) {
+            return wrong() ? undefined : get.call(this, key)
+          },
+      )
+    },
+  },
+  {
+    name: 'a subscriber of a log misses an entry now and then',
+    profile: 'calm',
+    plant() {
+      const missed = everyNth(40)
+      return patchMethod(
+        LogPartition.prototype,
+        'subscribe',
+        subscribe =>
+          function (listener) {
+            return subscribe.call(this, arrivals => {
+              if (!missed()) listener(arrivals)
+            })
+          },
+      )
+    },
+  },
+  {
+    name: 'a document is let go while its changes are on their way to the disk',
+    profile: 'crashing',
+    plant: () => patchGetter(ReplicaDocument.prototype, 'isDurable', () => true),
+  },
+  {
+    name: 'what somebody transfers stays with him',
+    profile: 'partitioned',
+    plant() {
+      const kept = everyNth(5)
+      return patchMethod(
+        BudgetPartition.prototype,
+        'transfer',
+        transfer =>
+          async function (from, to, amount, options) {
+            await transfer.call(this, from, to, amount, options)
+            if (kept()) await this.mint(from, amount)
+          },
+      )
+    },
   },
 ]

@@ -83,7 +83,8 @@ class HistoryPlayer implements Player {
   view(): string {
     const { history, doc } = this.#opened
     for (const key of keys) this.#checkConflicts(key)
-    const complete = history.audit.verify().problems.length === 0
+    const unharmed = this.#seat.losses.size === 0
+    const complete = unharmed && history.audit.verify().problems.length === 0
     const reversals = history.reversals()
     for (const reversal of complete ? reversals : []) {
       const clues = { oracle: this.#shared.oracle, known: liveClocks(doc) }

@@ -50,12 +50,21 @@ export interface Player {
   view(): string
   /** All is healed: a last chance to finish what everybody shall agree on. */
   settle?(): Promise<void>
+  /** All replicas agree: a last look at what is read here. @throws Violation */
+  conclude?(): Promise<void>
   /** The replica is about to be closed in peace: closes what has timers of its own. */
   leave?(): void
+}
+
+/** What a workload may count on in a run. */
+export interface Conditions {
+  readonly replicas: number
+  /** Whether all clocks are within a second of the true time. */
+  readonly clocksRight: boolean
 }
 
 export interface Workload {
   readonly name: string
   /** Draws the options of a run. */
-  plan(dice: Dice, replicas: number): WorkloadRun
+  plan(dice: Dice, conditions: Conditions): WorkloadRun
 }

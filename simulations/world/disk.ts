@@ -15,6 +15,9 @@ export interface DiskConditions {
   readonly fsync: readonly [number, number]
 }
 
+/** How much a disk loses at most when it loses its tail. */
+const tailWritesMax = 30
+
 export class Disk {
   readonly name: string
   readonly #world: World
@@ -25,6 +28,9 @@ export class Disk {
   #slowness = 1
   /** A disk that says fsync and does none: the canary that the checkers must find. */
   #lying: DiskWrite[] | undefined
+  /** What lay on it when its process opened it, and what was written since. */
+  #opened = new DiskImage()
+  #tail: DiskWrite[] = []
   /** The group that is being written by the process that has the disk. */
   #underWay: readonly DiskWrite[] = []
 
@@ -40,6 +46,8 @@ export class Disk {
       commit: writes => this.#commit(process, writes),
     })
     process.onDeath(() => this.#crash())
+    this.#opened = this.#image.copy()
+    this.#tail = []
     return new DiskStorage({ commits, image: () => this.#image })
   }
 
@@ -89,6 +97,21 @@ export class Disk {
     return true
   }
 
+  /**
+   * Loses the last writes of the process that has the disk, or had it, but for the first, which says
+   * that it is in use; false where there is nothing to lose.
+   */
+  loseTail(): boolean {
+    const { dice } = this.#world
+    const [first, ...later] = this.#tail
+    if (first === undefined || later.length === 0) return false
+    const lost = 1 + dice.below(Math.min(later.length, tailWritesMax))
+    this.#image = this.#opened.copy()
+    this.#tail = [first, ...later.slice(0, -lost)]
+    for (const write of this.#tail) this.#image.apply(write)
+    return true
+  }
+
   /** Flips a bit in a stored update, if there is one; false if not. */
   flipBit(): boolean {
     return this.#image.damage(this.#world.dice)
@@ -103,7 +126,7 @@ export class Disk {
     this.#underWay = []
     if (this.#full) throw new StatemeshError('STORAGE_UNAVAILABLE', 'no space left on the disk')
     this.#lying?.push(...writes)
-    return writes.map(write => this.#image.apply(write))
+    return writes.map(write => this.#apply(write))
   }
 
   /** Never over for a process that is dead by then. */
@@ -124,10 +147,15 @@ export class Disk {
     if (writes.length === 0) return
     // In order, and each whole or not at all (S2 and S3 of the port).
     const kept = this.#full ? 0 : this.#world.dice.below(writes.length + 1)
-    for (const write of writes.slice(0, kept)) this.#image.apply(write)
+    for (const write of writes.slice(0, kept)) this.#apply(write)
     const how = kept === 0 ? 'lost' : kept === writes.length ? 'whole' : 'torn'
     this.#world.marks.hit(`crash with a group of writes ${how}`)
     this.#world.tell(this.name, `the disk keeps ${kept} of ${writes.length} writes under way`)
+  }
+
+  #apply(write: DiskWrite): number {
+    this.#tail.push(write)
+    return this.#image.apply(write)
   }
 
   #forgetLies(): void {

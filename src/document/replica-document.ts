@@ -4,6 +4,7 @@
  *
  * D1. What the `Y.Doc` holds is either durable or in the journal, on its way there.
  * D2. A foreign update that Yjs could not integrate whole is not applied at all.
+ *     Neither is a stored one: it waits until what the disk has lost comes back.
  * D3. Nothing foreign may continue our clientID: we take another one first.
  */
 import * as Y from 'yjs'
@@ -14,6 +15,7 @@ import { checkUpdate, type UpdateVerdict } from '../model/update-check.ts'
 import { readUpdateStructure, type UpdateStructure } from '../model/update-structure.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Journal, JournalPosition } from './journal.ts'
+import { integrateWhole, loadLog } from './stored-log.ts'
 
 /** Where an update came from that was not made here: what it is passed on to is up to the others. */
 export interface UpdateSource {
@@ -65,17 +67,17 @@ export class ReplicaDocument {
   #version = 0
   #logBytes = 0
   #position: JournalPosition = 0
+  /** What is in the log and builds on updates that the disk has lost. */
+  #orphans: readonly Uint8Array[]
 
   /** @param updates the document's log, in order */
   constructor(options: ReplicaDocumentOptions, updates: readonly Uint8Array[]) {
     this.#options = options
     this.name = options.name
     for (const update of updates) this.#logBytes += update.length
-    this.doc = new Y.Doc({ guid: options.name })
-    // One transaction, so that the cost of ending one is paid once.
-    this.doc.transact(() => {
-      for (const update of updates) Y.applyUpdate(this.doc, update, stored)
-    }, stored)
+    const { doc, orphans } = loadLog(options.name, updates, stored)
+    this.doc = doc
+    this.#orphans = orphans
     // Only now: Yjs takes a clientID away from a document that loads updates of it.
     this.doc.clientID = options.clientID
     this.doc.on('update', this.#record)
@@ -103,16 +105,7 @@ export class ReplicaDocument {
 
   /** What `stateVector` lacks, with all deletions. */
   diff(stateVector?: Uint8Array): Uint8Array {
-    const { store } = this.doc
-    const { pendingStructs, pendingDs } = store
-    // What waits for an update that the disk has lost: Yjs would send it along, and everybody would
-    // refuse the whole for its gap.
-    store.pendingStructs = store.pendingDs = null
-    try {
-      return Y.encodeStateAsUpdate(this.doc, stateVector)
-    } finally {
-      Object.assign(store, { pendingStructs, pendingDs })
-    }
+    return Y.encodeStateAsUpdate(this.doc, stateVector)
   }
 
   /**
@@ -128,6 +121,7 @@ export class ReplicaDocument {
     if (verdict === 'new') {
       if (this.#continues(structure, doc.clientID)) this.#options.onClientIDTaken()
       this.#integrate(update, structure, new Foreign(source))
+      this.#integrateOrphans()
     }
     return verdict
   }
@@ -171,6 +165,14 @@ export class ReplicaDocument {
     this.#position = journal.push(() => storage.append(this.name, update))
     this.#version += 1
     this.events.emit('change', { update, source })
+  }
+
+  /** What was missing may have come back. What builds on it counts as made here: nobody has it. */
+  #integrateOrphans(): void {
+    if (this.#orphans.length === 0) return
+    const orphans = this.#orphans
+    this.#orphans = [] // an observer may bring us here again
+    this.#orphans = integrateWhole(this.doc, orphans, stored)
   }
 
   #integrate(update: Uint8Array, structure: UpdateStructure, origin: Foreign): void {

@@ -3,7 +3,7 @@
  * can run it.
  */
 import * as Y from 'yjs'
-import { toStatemeshError } from '../base/error.ts'
+import { StatemeshError, toStatemeshError } from '../base/error.ts'
 import { withUpdateIndex } from '../model/update-index.ts'
 import { readUpdateStructure } from '../model/update-structure.ts'
 
@@ -11,14 +11,21 @@ import { readUpdateStructure } from '../model/update-structure.ts'
  * One garbage-collected update that says what `updates` say, in order, with its index. What waits
  * in Yjs for something missing (pending updates and deletions) is part of it.
  *
- * @throws UPDATE_INVALID where Yjs cannot apply an update, or what comes out is not well-formed
+ * @param options.holes whether anything may wait for something missing
+ * @throws UPDATE_GAP if not, UPDATE_INVALID where Yjs cannot apply an update, or what comes out is not well-formed
  */
-export function mergeLog(updates: readonly Uint8Array[]): Uint8Array {
+export function mergeLog(
+  updates: readonly Uint8Array[],
+  { holes = true }: { holes?: boolean } = {},
+): Uint8Array {
   const document = new Y.Doc({ gc: true, guid: 'merge' })
   try {
     document.transact(() => {
       for (const update of updates) Y.applyUpdate(document, update)
     })
+    if (!holes && !isWhole(document)) {
+      throw new StatemeshError('UPDATE_GAP', 'updates of the log build on one that was lost')
+    }
     const merged = Y.encodeStateAsUpdate(document)
     return withUpdateIndex(merged, readUpdateStructure(merged))
   } catch (thrown) {
@@ -26,4 +33,8 @@ export function mergeLog(updates: readonly Uint8Array[]): Uint8Array {
   } finally {
     document.destroy()
   }
+}
+
+function isWhole({ store }: Y.Doc): boolean {
+  return store.pendingStructs === null && store.pendingDs === null
 }

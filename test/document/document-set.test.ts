@@ -70,6 +70,27 @@ describe('a document set', () => {
     expect(held.map(({ document }) => document.doc.clientID)).toEqual([clientID, clientID])
   })
 
+  it('shows nothing of what builds on a lost update, and sends it when that is back', async () => {
+    const doc = new Y.Doc()
+    const written: Uint8Array[] = []
+    doc.on('update', update => written.push(update))
+    for (const value of ['first', 'lost', 'last']) doc.getMap('m').set('k', value)
+    const storage = createMemoryStorage()
+    for (const update of [written[0], written[2]]) await storage.append(name, update as Uint8Array)
+    const { documents } = await openSet(storage)
+    const { document } = await documents.hold(name)
+    // Yjs alone would delete what the last one replaces, and show nothing.
+    expect(document.doc.getMap('m').get('k')).toBe('first')
+
+    const sent: Uint8Array[] = []
+    document.events.on('change', ({ update, source }) => {
+      if (source === undefined) sent.push(update)
+    })
+    expect(document.apply(written[1] as Uint8Array, { isRelay: true })).toBe('new')
+    expect(document.doc.getMap('m').get('k')).toBe('last')
+    expect(sent).toHaveLength(1)
+  })
+
   it('leaves out of what it sends what builds on a lost update', async () => {
     const doc = new Y.Doc()
     const written: Uint8Array[] = []
