@@ -1,6 +1,6 @@
 /**
  * Budgets are kept within bounds: whatever the network does, no more is spent than was minted, nothing
- * falls below zero, and what was acknowledged as spent is in the ledger.
+ * falls below zero or is minted by itself, and what was acknowledged as spent is in the ledger.
  */
 import type { BudgetPartition } from '../../src/partition/budget/budget-partition.ts'
 import { Violation } from './violation.ts'
@@ -14,7 +14,11 @@ export class BudgetBooks {
 
 /** What a ledger says was spent of a key, refunds taken off. */
 export function ledgerSpent(budget: BudgetPartition, key: string): number {
-  return [...budget.ledger(key).spent.values()].reduce((sum, amount) => sum + amount, 0)
+  return total(budget.ledger(key).spent)
+}
+
+function total(amounts: ReadonlyMap<string, number>): number {
+  return [...amounts.values()].reduce((sum, amount) => sum + amount, 0)
 }
 
 /** @param options.settled whether everybody knows everything */
@@ -28,6 +32,8 @@ export function checkBudget(
   if (spent - returned > minted) throw broken(`${spent} was spent of ${minted} that was minted`)
   const negative = keys.find(key => budget.balance(key) < 0)
   if (negative !== undefined) throw broken(`the balance of ${negative} is below zero`)
+  const inLedger = keys.reduce((sum, key) => sum + total(budget.ledger(key).minted), 0)
+  if (inLedger > minted) throw broken(`${minted} was minted, ${inLedger} is in the ledgers`)
   if (!settled) return
   const inLedgers = keys.reduce((sum, key) => sum + ledgerSpent(budget, key), 0)
   if (inLedgers < spent - returned) {
