@@ -113,7 +113,12 @@ const Token = defineProcess<State>({
     migrateState: {
       match: { Action: 'MigrateState' },
       ownerOnly: true,
-      run: (_, { config }) => ({ success: true, changed: config.migrate().changes.length }),
+      run: ({ tags: { FromVersion, ToVersion } }, { config }) => {
+        if (ToVersion === undefined) throw new TypeError('ToVersion is required')
+        const given = FromVersion === undefined ? {} : { from: Number(FromVersion) }
+        const { from, to } = config.migrate({ ...given, to: Number(ToVersion) })
+        return { success: true, fromVersion: from, toVersion: to }
+      },
     },
     getUsersByStatus: {
       match: { Action: 'GetUsersByStatus' },
@@ -210,7 +215,15 @@ describe('the process of the AO document', () => {
     expect(await asOwner('Rollback', { Version: 'none' })).toMatchObject({
       error: { code: 'VERSION_UNKNOWN' },
     })
-    expect(await asOwner('MigrateState')).toMatchObject({ data: { success: true } })
+    expect(await asOwner('MigrateState')).toMatchObject({
+      error: { message: 'ToVersion is required' },
+    })
+    expect(await asOwner('MigrateState', { ToVersion: '9' })).toMatchObject({
+      error: { code: 'OPTION_INVALID' },
+    })
+    expect(await asOwner('MigrateState', { FromVersion: '1', ToVersion: '2' })).toMatchObject({
+      data: { success: true, fromVersion: 1, toVersion: 2 },
+    })
     const seen = await bob.open(scope, Users)
     const config = await openMigrated(bob, scope, Config)
     await settle(ann, bob)

@@ -51,6 +51,13 @@ export interface MigrationReport<Value = unknown> extends MigrationPlan<Value> {
   readonly to: number
 }
 
+export interface MigrateOptions {
+  /** The version of the definition unless given. */
+  to?: number
+  from?: number
+  dryRun?: boolean
+}
+
 /** What a transaction is to write; undefined for a deletion. */
 interface Write<Value> {
   readonly value: Value
@@ -274,30 +281,42 @@ export class MigratedPartition<Value = unknown> {
    * all succeed and fit the schema says so to everybody. From then on writes need not be readable by
    * replicas on older versions. Nothing that is stored changes; replicas may do it at once.
    *
+   * @param options.to an earlier version, to stop at: replicas on it can read what is written, as
+   * far as the steps behind it lead back (`set` throws MIGRATION_PENDING where they do not)
+   * @param options.from what the active version is taken to be
    * @param options.dryRun only tells what would become of the entries, and which would fail
    * @throws OWNER_ONLY, MIGRATION_FAILED for an entry that fails (nothing was changed),
-   * SCHEMA_NEWER when a later version is active, CLOSED
+   * SCHEMA_NEWER when a later version is active, OPTION_INVALID for a version that is none or later
+   * than the definition's, or when another one is active than `from`, CLOSED
    */
-  migrate(options: { dryRun?: boolean } = {}): MigrationReport<Value> {
+  migrate(options: MigrateOptions = {}): MigrationReport<Value> {
     const { definition, registers, schema, actor } = this.#parts
     const { of, owner } = definition
+    const { to = of.version, dryRun: only = false } = options
     if (owner !== undefined && owner !== actor) {
       throw new StatemeshError(
         'OWNER_ONLY',
         `${of.name}: only ${JSON.stringify(owner)} may migrate`,
       )
     }
+    if (!Number.isSafeInteger(to) || to < 1 || to > of.version) {
+      throw new StatemeshError('OPTION_INVALID', `${of.name} has versions 1 to ${of.version}`)
+    }
     const from = this.#active
-    if (schema.version > of.version) {
+    if (options.from !== undefined && options.from !== from) {
+      const why = `${of.name} is at version ${from}, and not ${options.from}`
+      throw new StatemeshError('OPTION_INVALID', why)
+    }
+    if (schema.version > to) {
       throw new StatemeshError('SCHEMA_NEWER', `${of.name} is at version ${schema.version} already`)
     }
     const plan = dryRun<Value>(definition, registers)
     const [first] = plan.failures
-    if (options.dryRun !== true) {
+    if (!only) {
       if (first !== undefined) throw first.error
-      if (schema.version < of.version && of.version > 1) schema.add(of.version)
+      if (schema.version < to) schema.add(to)
     }
-    return Object.freeze({ ...plan, from, to: of.version })
+    return Object.freeze({ ...plan, from, to })
   }
 
   /** Gives the documents back. Later calls throw CLOSED. */

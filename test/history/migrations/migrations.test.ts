@@ -97,6 +97,38 @@ describe('replicas on two versions', () => {
     expect(contents(upgraded)).toEqual({ x: value, z: value })
   })
 
+  it('meet on a version in between where the steps behind it lead back', async () => {
+    const { ann, bob } = await startPair()
+    const { down: _, ...oneWay } = toSplit
+    const middle = defineMigrations({ of: V2.of, steps: [oneWay] })
+    const back: MigrationStep = {
+      to: 3,
+      up: (split: Split) => ({ ...split, currency: 'EUR' }),
+      down: ({ currency: _, ...split }: Split & { currency: string }) => split,
+    }
+    const latest = defineMigrations({ of: V3.of, steps: [oneWay, back], owner: 'ann' })
+    const old = await openMigrated(bob, here, V1)
+    const young = await openMigrated(ann, here, latest)
+    old.set('x', 5)
+    await settle(ann, bob)
+    const value = { available: 1, locked: 0, currency: 'USD' }
+    expect(() => young.set('x', value)).toThrow(coded('MIGRATION_PENDING'))
+    for (const wrong of [{ to: 4 }, { to: 0 }, { to: 1.5 }, { from: 2 }]) {
+      expect(() => young.migrate(wrong)).toThrow(coded('OPTION_INVALID'))
+    }
+    expect(young.migrate({ from: 1, to: 2, dryRun: true })).toMatchObject({ from: 1, to: 2 })
+    expect(young.status().active).toBe(1)
+    expect(young.migrate({ from: 1, to: 2 })).toMatchObject({ from: 1, to: 2, failures: [] })
+    young.set('y', value)
+    await settle(ann, bob)
+    const between = await openMigrated(bob, here, middle)
+    expect(between.get('y')).toEqual({ available: 1, locked: 0 })
+    expect(between.get('x')).toMatchObject({ available: 5, locked: 0 })
+    expect(() => young.migrate({ to: 1 })).toThrow(coded('SCHEMA_NEWER'))
+    expect(young.migrate()).toMatchObject({ from: 2, to: 3 })
+    expect(young.status().active).toBe(3)
+  })
+
   it('find a write of the old version beside one of the new one', async () => {
     const { ann, bob } = await startPair()
     const old = await openMigrated(ann, here, V1)
