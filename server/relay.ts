@@ -413,6 +413,11 @@ export class Relay {
     return room
   }
 
+  /** A document's log has been compacted, to so many bytes. */
+  compacted(document: string, bytes: number): void {
+    this.#rooms.get(document as DocumentName)?.compacted(bytes)
+  }
+
   #onRoomFailure({ document }: Room, { code, message }: StatemeshError): void {
     this.#onEvent({ level: 'error', event: 'storage-failed', document, code, message })
   }

@@ -264,6 +264,16 @@ export class Room {
     return awarenessMessage(this.#awareness?.all() ?? [])
   }
 
+  /**
+   * The stored document has been compacted to so many bytes. Where that is much less than what is in
+   * memory, that is given up: who joins next gets the compacted one.
+   */
+  compacted(bytes: number): void {
+    const state = this.#state
+    if (state.kind !== 'active' || state.content.kind !== 'present') return
+    if (state.content.chunks.bytes > 2 * bytes) state.content = { kind: 'stored' }
+  }
+
   /** Resolves when no commit is under way. */
   async settled(): Promise<void> {
     if (this.#underWay > 0) await new Promise<void>(resolve => this.#settled.push(resolve))

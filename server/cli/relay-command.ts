@@ -5,7 +5,7 @@ import { systemMemory } from '../../src/base/memory.ts'
 import { systemTime } from '../../src/base/time.ts'
 import { withCompaction } from '../../src/storage/compaction.ts'
 import { openLevelStorage } from '../../src/storage/level-storage.ts'
-import type { DamagedRecord, Storage } from '../../src/storage/storage.ts'
+import type { Storage } from '../../src/storage/storage.ts'
 import { type TokenVerifier, tokenVerifier } from '../../src/trust/token.ts'
 import { configOptions, type RelayConfig, readConfig } from '../config.ts'
 import { listen, type RelayServer } from '../http-server.ts'
@@ -39,9 +39,7 @@ async function runRelay(flags: RelayFlags): Promise<void> {
     const tokens = await tokensOf(config)
     const metrics = new RelayMetrics()
     let relay: Relay | undefined
-    const storage = await openStorage(config.data, metrics, ({ document, clock, reason }) =>
-      relay?.damaged(document, [`update ${clock}: ${reason}`]),
-    )
+    const storage = await openStorage(config.data, metrics, () => relay)
     const onRelay = (made: Relay) => {
       relay = made
     }
@@ -80,7 +78,7 @@ async function tokensOf(config: RelayConfig): Promise<TokenVerifier | undefined>
 async function openStorage(
   location: string,
   metrics: RelayMetrics,
-  onDamaged: (record: DamagedRecord) => void,
+  relay: () => Relay | undefined,
 ): Promise<Storage> {
   await checkDataDirectory(location)
   const merger = new MergeThread()
@@ -89,10 +87,13 @@ async function openStorage(
     mergeLog: updates => merger.merge(updates),
     onCompacted: report => {
       metrics.compacted()
+      relay()?.compacted(report.document, report.after.bytes)
       log({ level: 'info', event: 'compacted', ...report })
     },
     onDamaged: damaged => {
-      for (const record of damaged) onDamaged(record)
+      for (const { document, clock, reason } of damaged) {
+        relay()?.damaged(document, [`update ${clock}: ${reason}`])
+      }
     },
     onError: ({ code, message }, document) =>
       log({ level: 'error', event: 'compaction-failed', document, code, message }),

@@ -162,6 +162,36 @@ describe('a compacted log', () => {
   })
 })
 
+describe('a compaction', () => {
+  test('that dropped much is what later joiners get, also while the room is in use', async () => {
+    const storage = createMemoryStorage()
+    const { url, relay } = await runningRelay({ storage })
+    const author = await frameClient(url)
+    await author.open(document)
+    const overwritten: Uint8Array[] = []
+    const doc = new Y.Doc()
+    doc.on('update', update => overwritten.push(update))
+    for (let index = 0; index < 300; index++) doc.getMap('map').set('key', `value ${index}`)
+    sendTogether(author, overwritten)
+    await durableUpTo(author, 300)
+    const { updates: log } = await storage.load(document)
+    const merged = mergeLog(log.map(({ update }) => update))
+    await storage.replace(document, log.at(-1)?.clock ?? 0, merged)
+    relay.compacted(document, merged.length)
+    const joiner = await frameClient(url)
+    const opened = await joiner.open(document)
+    expect(opened.doc.getMap('map').toJSON()).toEqual({ key: 'value 299' })
+    expect(joiner.all('state')[0]?.update.length).toBeLessThan(200)
+    // What is written now reaches both those before and those after it.
+    doc.getMap('map').set('key', 'last')
+    const update = overwritten.at(-1) as Uint8Array
+    author.send({ type: 'update', channel: 1, seq: 301, update })
+    expect((await joiner.next('update')).update).toEqual(update)
+    const later = await (await frameClient(url)).open(document)
+    expect(later.doc.getMap('map').toJSON()).toEqual({ key: 'last' })
+  })
+})
+
 function withoutIndex({ clock, update }: { clock: number; update: Uint8Array }) {
   return { clock, update: update.slice(0, readUpdateStructure(update).endOffset) }
 }
