@@ -256,6 +256,7 @@ export {
   Settings,
   standardLevels,
 } from './state/hierarchy.ts'
+export { type LazyOptions, LazyPartition, lazyPartition } from './state/lazy-partition.ts'
 export {
   AgentModule,
   type AgentState,
@@ -318,6 +319,7 @@ export {
 export { type Table, table } from './state/table.ts'
 export type { BlobCollection } from './storage/blobs/blob-collector.ts'
 export { type BlobRef, isBlobRef } from './storage/blobs/blob-ref.ts'
+export type { CompactionReport, LogSize } from './storage/compaction.ts'
 export type { LayerChange, LayerStatistics } from './storage/layers/guarded-layer.ts'
 export type {
   Invalidation,

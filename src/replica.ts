@@ -30,7 +30,7 @@ import { type AnyPartitionDefinition, openPartition } from './partition/open-par
 import type { PartitionHost } from './partition/partition-host.ts'
 import { subprotocol } from './protocol/frame.ts'
 import { QueryableRegisters, type QueryHandle } from './query/queryable-registers.ts'
-import { withCompaction } from './storage/compaction.ts'
+import { type CompactionReport, withCompaction } from './storage/compaction.ts'
 import { type Incarnation, openIncarnation } from './storage/incarnation.ts'
 import { openLevelStorage } from './storage/level-storage.ts'
 import { mergeLog } from './storage/merge-log.ts'
@@ -97,6 +97,8 @@ export type ReplicaEvents = {
   rejected: RelaySyncEvents['rejected']
   /** Something is wrong that did not fail a call: damaged records, a failing disk, a wrong clock. */
   warning: StatemeshError
+  /** The log of a document was compacted on this disk. */
+  compacted: CompactionReport
   /** An alert of `health()` was raised, changed its level, or ended. */
   alert: HealthAlertChange
 }
@@ -143,8 +145,10 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     ...(options.compactionUpdates !== undefined && { updatesMax: options.compactionUpdates }),
     // What builds on a lost update waits outside of the document, and must stay apart from it.
     mergeLog: updates => mergeLog(updates, { holes: false }),
-    onCompacted: ({ document, before, after }) =>
-      documents?.compacted(document, before.bytes - after.bytes),
+    onCompacted: report => {
+      documents?.compacted(report.document, report.before.bytes - report.after.bytes)
+      events.emit('compacted', report)
+    },
     onError: warn,
     onDamaged: records => documents?.damaged(records),
   })
@@ -166,11 +170,8 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       ...(driftMillisecondsMax !== undefined && { driftMillisecondsMax }),
     })
     const node = randomId(random)
-    const blobs = new ReplicaBlobs({
-      ...{ storage, time, random },
-      hasRelay: relay !== undefined,
-      graceMilliseconds: options.blobGraceMilliseconds,
-    })
+    const graceMilliseconds = options.blobGraceMilliseconds
+    const blobs = new ReplicaBlobs({ storage, time, random, relay, graceMilliseconds })
     blobs.events.on('warning', warn)
     const sync =
       relay === undefined

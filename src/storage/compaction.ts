@@ -40,6 +40,11 @@ export interface CompactionOptions {
    */
   bytesMax?: number
   /**
+   * Compacts a log that nothing was appended to for so long, if it has some updates behind the compacted
+   * one, in milliseconds. Default 3,600,000.
+   */
+  ageMilliseconds?: number
+  /**
    * The pause before each compaction, in milliseconds; after a long one it is four times as long as
    * that took, so that compaction has at most a fifth of the time. Default 1,000.
    */
@@ -83,6 +88,9 @@ interface Tally {
 /** A log that still grows is compacted when it is this many times as long as need be. */
 const growingFactor = 20
 
+/** Fewer updates than these cost a load nothing, and their room is not worth writing them again. */
+const agedUpdatesMin = 20
+
 // About 150 bytes each.
 const talliesMax = 10_000
 
@@ -92,10 +100,12 @@ class Compaction implements CompactingStorage {
   readonly #updatesMax: number
   readonly #bytesMax: number
   readonly #pauseMin: number
+  readonly #age: number
   readonly #tallies = new Map<string, Tally>()
   readonly #due = new Set<string>()
   #pause: number
   #cancelTimer: CancelTimer | undefined
+  #cancelAgeTimer: CancelTimer | undefined
   /** The end of the queue of compactions. */
   #last: Promise<unknown> = Promise.resolve()
   #closing: Promise<void> | undefined
@@ -106,6 +116,7 @@ class Compaction implements CompactingStorage {
     this.#updatesMax = options.updatesMax ?? 500
     this.#bytesMax = options.bytesMax ?? 1024 * 1024
     this.#pauseMin = options.pauseMilliseconds ?? 1000
+    this.#age = options.ageMilliseconds ?? 60 * 60 * 1000
     this.#pause = this.#pauseMin
   }
 
@@ -152,6 +163,7 @@ class Compaction implements CompactingStorage {
 
   close(): Promise<void> {
     this.#cancelTimer?.()
+    this.#cancelAgeTimer?.()
     this.#closing ??= this.#last.then(() => this.#storage.close())
     return this.#closing
   }
@@ -192,8 +204,30 @@ class Compaction implements CompactingStorage {
   }
 
   #evaluate(document: string, tally: Tally): void {
-    if (!this.#exceeds(tally, 1)) return
+    if (!this.#exceeds(tally, 1)) {
+      if (tally.updates >= agedUpdatesMin) this.#startAgeTimer()
+      return
+    }
     this.#due.add(document)
+    this.#startTimer()
+  }
+
+  #startAgeTimer(): void {
+    if (this.#cancelAgeTimer || this.#closing) return
+    this.#cancelAgeTimer = this.#options.time.after(this.#age, () => {
+      this.#cancelAgeTimer = undefined
+      this.#lookForAged()
+    })
+  }
+
+  /** What has been left alone for long enough is due; what has not is looked at again. */
+  #lookForAged(): void {
+    const since = this.#options.time.monotonic() - this.#age
+    for (const [document, { updates, appendedAt }] of this.#tallies) {
+      if (updates < agedUpdatesMin) continue
+      if (appendedAt <= since) this.#due.add(document)
+      else this.#startAgeTimer()
+    }
     this.#startTimer()
   }
 

@@ -22,8 +22,8 @@ export interface ReplicaBlobsOptions {
   storage: Storage
   time: TimeSource
   random: RandomSource
-  /** Whether there is a relay that blobs are owed to. */
-  hasRelay: boolean
+  /** The address of the relay that blobs are owed to, if there is one. */
+  relay: string | undefined
   /** How long a blob that nothing refers to stays; a day unless given. */
   graceMilliseconds: number | undefined
 }
@@ -90,7 +90,7 @@ export class ReplicaBlobs {
   async put(document: DocumentName, content: Uint8Array): Promise<BlobRef> {
     this.#assertOpen()
     const ref = await this.store.put(document, content.slice())
-    if (this.#options.hasRelay) {
+    if (this.#options.relay !== undefined) {
       this.#owe(document, ref)
       this.#send()
     }

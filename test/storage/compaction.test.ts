@@ -183,6 +183,26 @@ describe('a log that grows long', () => {
   })
 })
 
+describe('a log that has been left alone', () => {
+  it('is merged although it is short, with a report of its bytes before and after', async () => {
+    const { storage, time, reports } = setting({ updatesMax: 1000, ageMilliseconds: 60_000 })
+    for (const update of updatesWriting(Array(30).fill('x'))) await storage.append('short', update)
+    await time.advanceAsync(30_000)
+    for (const update of updatesWriting(Array(5).fill('y')))
+      await storage.append('too short', update)
+    for (const update of updatesWriting(Array(25).fill('z'))) await storage.append('young', update)
+    await time.advanceAsync(32_000)
+    expect(reports.map(({ document }) => document)).toEqual(['short'])
+    expect(reports[0]?.before.updates).toBe(30)
+    expect(reports[0]?.after.updates).toBe(1)
+    expect(reports[0]?.after.bytes).toBeLessThan((reports[0]?.before.bytes ?? 0) / 5)
+    await time.advanceAsync(90_000)
+    expect(reports.map(({ document }) => document)).toEqual(['short', 'young'])
+    await storage.close()
+    expect(time.pending).toBe(0)
+  })
+})
+
 describe('compact', () => {
   it('merges at once, one document after another, and reports', async () => {
     let running = 0

@@ -1,9 +1,15 @@
 /** The layered store: memory's speed, the layers below it, and what compression buys. */
 import { join } from 'node:path'
+import * as Y from 'yjs'
 import {
+  createMemoryStorage,
+  definePartition,
   type LayeredStore,
   type LayeredStoreOptions,
   openLayeredStore,
+  openLevelStorage,
+  openReplica,
+  room,
 } from '../../../src/index.ts'
 import { inDirectory } from '../directory.ts'
 import { type Benchmark, Skip } from '../figure.ts'
@@ -102,4 +108,72 @@ export const benchmarks: readonly Benchmark[] = [
       })
     },
   },
+  {
+    // A replica whose disk holds 10,000 documents: opened, and then one document after another used.
+    figures: { 'open-10000-documents': 'ms', 'open-10000-memory': 'MB', 'use-1000-memory': 'MB' },
+    runs: 3,
+    warmups: 1,
+    limits: { 'open-10000-memory': 60 },
+    run: () =>
+      inDirectory(async storage => {
+        await storeDocuments(storage, 10_000)
+        const start = performance.now()
+        const replica = await openReplica({ actor: 'bench', storage, idleMilliseconds: 1 })
+        const opened = performance.now() - start
+        const afterOpening = usedMegabytes()
+        for (let index = 0; index < 1000; index++) {
+          const notes = await replica.open(room(`r${index}`), Notes)
+          if (notes.text('summary').length === 0) throw new Error('a document was not found')
+          notes.close()
+        }
+        while (replica.status.loaded > 0) await new Promise(resolve => setTimeout(resolve, 5))
+        const afterUsing = usedMegabytes()
+        await replica.close()
+        return {
+          'open-10000-documents': opened,
+          'open-10000-memory': afterOpening,
+          'use-1000-memory': afterUsing,
+        }
+      }),
+  },
+  {
+    figures: { 'blob-put': 'MB/s', 'blob-get': 'MB/s' },
+    runs: 3,
+    run: async () => {
+      const replica = await openReplica({ actor: 'bench', storage: createMemoryStorage() })
+      const blobs = replica.blobs.of(room('r1'), Notes)
+      const megabytes = 32
+      const content = new Uint8Array(megabytes * 2 ** 20)
+      for (let index = 0; index < content.length; index += 4096) content[index] = index >> 12
+      let start = performance.now()
+      const ref = await blobs.put(content)
+      const put = megabytes / seconds(start)
+      start = performance.now()
+      const { length } = await blobs.get(ref)
+      if (length !== content.length) throw new Error('the blob is not whole')
+      const get = megabytes / seconds(start)
+      await replica.close()
+      return { 'blob-put': put, 'blob-get': get }
+    },
+  },
 ]
+
+const Notes = definePartition({ name: 'notes', policy: 'crdt' })
+
+async function storeDocuments(location: string, count: number): Promise<void> {
+  const doc = new Y.Doc()
+  doc.getText('summary').insert(0, 'a note of forty-odd bytes, like those of agents')
+  const update = Y.encodeStateAsUpdate(doc)
+  const storage = await openLevelStorage({ location })
+  await Promise.all(
+    Array.from({ length: count }, (_, index) => storage.append(`room:r${index}/notes`, update)),
+  )
+  await storage.close()
+}
+
+/** What this process has in use, Node's own included: the heap and what it holds outside. */
+function usedMegabytes(): number {
+  globalThis.gc?.()
+  const { heapUsed, external } = process.memoryUsage()
+  return (heapUsed + external) / 2 ** 20
+}
