@@ -88,6 +88,7 @@ describe('the README', () => {
 
   test('and the continuous integration agree on the test command', () => {
     const script = readFileSync(inRepository('.ci', 'run'), 'utf8')
-    expect(script.split('\n')).toContain(rules.firstCommands[1])
+    const lines = script.split('\n').map(line => line.trim())
+    expect(lines).toContain(rules.firstCommands[1])
   })
 })
