@@ -26,6 +26,7 @@ export const errorCodes = {
   OBSERVER_FAILED: { retryable: false },
   CONFLICT_CHANGED: { retryable: false },
   LOG_GAP: { retryable: false },
+  CONTENT_DIVERGED: { retryable: false },
   LOG_FORK: { retryable: false },
   WRITERS_EXCEEDED: { retryable: false },
   // history

@@ -57,6 +57,9 @@ export interface MeshOptions
 /** How often somebody is told who there is, within a half. */
 const tickMilliseconds = 10_000
 
+/** What changed is compared with the peers once in so many ticks. */
+const ticksPerComparison = 6
+
 /** How long a replica that lacks links waits at most before it dials. */
 const fillMilliseconds = 500
 
@@ -69,6 +72,9 @@ const toldMembers = 8
 
 /** Addresses beyond so many are forgotten, if nobody is linked there; any may be heard of again. */
 const addressesMax = 1_024
+
+/** So many links may wait for the other end to introduce itself; a stranger costs no more. */
+const greetingMax = 64
 
 /** For so long a peer is looked for whose link broke. */
 const lostMilliseconds = 600_000
@@ -96,6 +102,7 @@ export class Mesh {
   readonly #links = new Map<string, { link: PeerLink; from: PeerAddress | undefined }>()
   /** Undefined where the relay is owed what changes. */
   readonly #owed: OwedDocuments | undefined
+  #ticks = 0
   #cancelTick: CancelTimer | undefined
   #cancelFill: CancelTimer | undefined
   readonly #stopListening: Array<() => void>
@@ -263,7 +270,9 @@ export class Mesh {
   }
 
   #accept(link: Link): void {
-    if (this.#state !== 'connected') return link.close(1013, 'not now')
+    if (this.#state !== 'connected' || this.#greeting.size >= greetingMax) {
+      return link.close(closeCodes.tryLater, 'not now')
+    }
     this.#greet(link, undefined)
   }
 
@@ -314,14 +323,16 @@ export class Mesh {
   }
 
   // M2
-  #dropBeyondMax(newest: PeerLink): void {
+  #dropBeyondMax(newest?: PeerLink): void {
     const { linksMax, random } = this.#options
-    if (this.#links.size <= linksMax) return
+    const staying = [...this.#links.values()].filter(({ link }) => !link.leaves)
     // Who has many links misses one least.
-    const [victim] = shuffled([...this.#links.values()], random)
+    const victims = shuffled(staying, random)
       .filter(({ link }) => link !== newest)
       .sort((a, b) => b.link.degree - a.link.degree)
-    victim?.link.close('enough links', closeCodes.enough)
+    for (const { link } of victims.slice(0, Math.max(0, staying.length - linksMax))) {
+      link.close('enough links', closeCodes.enough)
+    }
   }
 
   /** Tells one peer who there is, and looks whether there are links enough (M2). */
@@ -329,6 +340,9 @@ export class Mesh {
     const { time, random } = this.#options
     const links = [...this.#links.values()]
     for (const { link } of links) this.#hearOf(link)
+    this.#dropBeyondMax()
+    this.#ticks += 1
+    if (this.#ticks % ticksPerComparison === 0) for (const { link } of links) link.compare()
     const [chosen] = shuffled(links, random)
     chosen?.link.tell(links.length, this.#members.sample(toldMembers))
     this.#fill()
@@ -425,6 +439,7 @@ export class Mesh {
 
   #ended(link: PeerLink, code: number, reason: string): void {
     const from = this.#greeting.get(link) ?? this.#linkOf(link)?.from
+    if (link.failure !== undefined) this.events.emit('warning', named(link.failure, link, from))
     this.#greeting.delete(link)
     const store = link.identity?.store
     if (store !== undefined && this.#links.get(store)?.link === link) {
@@ -474,6 +489,16 @@ export class Mesh {
     }
     this.#waiters.evaluate()
   }
+}
+
+/** Why we ended a link, and whose it was. */
+function named(
+  { code, message }: StatemeshError,
+  { identity, subject }: PeerLink,
+  from: PeerAddress | undefined,
+): StatemeshError {
+  const who = subject ?? identity?.store ?? from?.address ?? 'one that did not say who it is'
+  return new StatemeshError(code, `the peer ${who} was cut off: ${message}`)
 }
 
 /** Whether a link ended otherwise than by the will of either end. */

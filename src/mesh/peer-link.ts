@@ -21,6 +21,7 @@ import { type FrameOf, LinkSession } from '../sync/link-session.ts'
 import type { Link } from '../transport/transport.ts'
 import { includesRight, type Right } from '../trust/grants.ts'
 import { Pass } from '../trust/pass.ts'
+import { AntiEntropy } from './anti-entropy.ts'
 import type { MeshContext } from './mesh-context.ts'
 
 export interface PeerLinkOptions {
@@ -87,6 +88,8 @@ export class PeerLink {
   #state: 'greeting' | 'greeted' | 'open' | 'ended' = 'greeting'
   #failure: StatemeshError | undefined
   #cancelGreeting: CancelTimer
+  #leaves = false
+  readonly #antiEntropy: AntiEntropy
   #offences = 0
   #degree = 0
   readonly #exchanges = new Map<DocumentName, Exchange>()
@@ -96,7 +99,13 @@ export class PeerLink {
   constructor(options: PeerLinkOptions) {
     this.#options = options
     this.dialled = options.dialled
-    const { time, node, incarnation } = options.context
+    const { time, node, incarnation, onWarning } = options.context
+    this.#antiEntropy = new AntiEntropy({
+      time,
+      tell: ({ number: channel }, digests) =>
+        this.#session.send({ type: 'digest', channel, ...digests }),
+      onDiverged: name => onWarning(this.#diverged(name)),
+    })
     this.#cancelGreeting = time.after(greetingMilliseconds, () =>
       this.fail(new StatemeshError('PROTOCOL_UNSUPPORTED', 'it does not introduce itself')),
     )
@@ -118,8 +127,12 @@ export class PeerLink {
         this.#degree = links
         this.#options.context.onMembers(members.slice(0, membersMax))
       },
+      onDigest: (channel, digests) => this.#antiEntropy.heard(channel, digests),
       onOpened: open => void this.#offered(open),
       onOffence: error => this.#offended(error),
+      onMalformed: error => {
+        this.#failure ??= error
+      },
       onClose: (code, reason) => this.#ended(code, reason),
     })
   }
@@ -139,6 +152,13 @@ export class PeerLink {
   /** How many links the peer has, by its own account. */
   get degree(): number {
     return this.#degree
+  }
+
+  /** Tells the peer what is held here of the documents that have changed. */
+  compare(): void {
+    for (const { channel, synced } of this.#exchanges.values()) {
+      if (channel !== undefined && synced) this.#antiEntropy.compare(channel)
+    }
   }
 
   /** Tells the peer who else there is. */
@@ -186,6 +206,7 @@ export class PeerLink {
   unloaded({ name }: ReplicaDocument): void {
     const exchange = this.#exchanges.get(name)
     this.#exchanges.delete(name)
+    this.#antiEntropy.forget(name)
     exchange?.cancelRetry?.()
     if (exchange?.channel !== undefined) this.#session.closeChannel(exchange.channel)
   }
@@ -207,14 +228,21 @@ export class PeerLink {
     return this.#exchanges.get(name)?.channel !== undefined
   }
 
+  /** Whether we have ended it, and the other end has not answered yet. */
+  get leaves(): boolean {
+    return this.#leaves
+  }
+
   /** Ends the link, in peace. */
   close(reason = '', code: number = closeCodes.normal): void {
+    this.#leaves = true
     this.#session.close(code, reason)
   }
 
   /** Ends the link for what the other end did, or is. */
   fail(error: StatemeshError, code: number = closeCodes.malformed): void {
     this.#failure ??= error
+    this.#leaves = true
     this.#session.close(code, `${error.code}: ${error.message}`)
   }
 
@@ -418,6 +446,12 @@ export class PeerLink {
     })
   }
 
+  #diverged(name: DocumentName): StatemeshError {
+    const who = this.subject ?? this.identity?.store ?? 'a peer'
+    const message = `${name} is another here than at ${who}, under equal state vectors`
+    return new StatemeshError('CONTENT_DIVERGED', message)
+  }
+
   #offended(error: StatemeshError): void {
     this.#offences += 1
     if (this.#offences > offencesMax) this.fail(error)
@@ -428,6 +462,7 @@ export class PeerLink {
     if (this.#session.blobs) this.#options.context.blobs?.unlinked(this.#session.blobs)
     this.#cancelGreeting()
     this.#pass?.stop()
+    this.#antiEntropy.close()
     for (const { cancelRetry } of this.#exchanges.values()) cancelRetry?.()
     this.#exchanges.clear()
     for (const release of [...this.#served.values()]) release()

@@ -79,6 +79,8 @@ export type Frame =
       links: number
       members: readonly MemberEntry[]
     }
+  /** What the sender holds of the document of its channel, as digests. */
+  | { type: 'digest'; channel: number; state: string; content: string }
   | BlobFrame
 
 type FrameType = Frame['type']
@@ -269,6 +271,20 @@ const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
       }
       return { type: 'members', links, members }
     },
+  },
+  digest: {
+    tag: 14,
+    write(encoder, { channel, state, content }) {
+      encoding.writeVarUint(encoder, channel)
+      encoding.writeVarString(encoder, state)
+      encoding.writeVarString(encoder, content)
+    },
+    read: reader => ({
+      type: 'digest',
+      channel: reader.varUint(),
+      state: reader.string(),
+      content: reader.string(),
+    }),
   },
   ...blobCodecs,
 }

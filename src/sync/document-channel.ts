@@ -159,7 +159,7 @@ export class DocumentChannel implements UpdateSource {
     if (this.#ended) return
     const arrival = this.#inbound.accept(frame)
     if (arrival === 'ignore') return
-    if (arrival === 'gap') return this.#askForState()
+    if (arrival === 'gap') return this.askForState()
     if (frame.type !== 'skip') this.#apply(frame)
     else this.#take(frame.seq, 0)
     // A state that was refused has brought nothing.
@@ -312,7 +312,7 @@ export class DocumentChannel implements UpdateSource {
   }
 
   #missed(frame: FrameOf<'state' | 'update'>): void {
-    if (frame.type === 'update') return this.#askForState()
+    if (frame.type === 'update') return this.askForState()
     // Even its whole state builds on something that the peer does not have.
     this.refuse(frame.seq, new StatemeshError('UPDATE_GAP', 'the state of the peer has a gap'))
   }
@@ -360,7 +360,14 @@ export class DocumentChannel implements UpdateSource {
     return present(this.#peerNumber, 'a stream arrived before its open')
   }
 
-  #askForState(): void {
+  /** Whether the exchange is over. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** Asks the peer for what is lacking here, with all its deletions. */
+  askForState(): void {
+    if (this.#ended || this.#peerNumber === undefined) return
     this.#inbound.restart()
     const stateVector = this.document.stateVector()
     this.#link.send({ type: 'resync', channel: this.#peer, stateVector })

@@ -37,8 +37,12 @@ export interface LinkSessionOptions {
   onReady(hello: FrameOf<'hello'>): void
   /** The peer says who else there is. */
   onMembers?(members: FrameOf<'members'>): void
+  /** The peer says what it holds of a channel's document. */
+  onDigest?(channel: DocumentChannel, digest: FrameOf<'digest'>): void
   /** The peer opens a document that is not open here; see `answerOpen`. Default: it is refused. */
   onOpened?(open: FrameOf<'open'>): void
+  /** The link ends for what the peer sent, or did not take. */
+  onMalformed?(error: StatemeshError): void
   /** What the peer sent in a channel was refused. */
   onOffence?(error: StatemeshError): void
   /** The peer asks for a fresh token. */
@@ -66,6 +70,8 @@ export class LinkSession implements ChannelLink {
   #outgoingBytes = 0
   #lastReceived: number
   #lastSent: number
+  // When the peer's window had room last, or the peer has made some.
+  #lastAcked = 0
   #cancelKeepAlive: CancelTimer | undefined
   #pings = 0
   // Who waits for the answer to which ping.
@@ -185,6 +191,7 @@ export class LinkSession implements ChannelLink {
   hasCredit(channel: DocumentChannel): boolean {
     const window = this.#peer?.windowBytes ?? 0
     const room = window === 0 || this.#inFlightBytes < window
+    if (!room && this.#blocked.size === 0) this.#lastAcked = this.#options.time.monotonic()
     if (!room) this.#blocked.add(channel)
     return room
   }
@@ -195,6 +202,7 @@ export class LinkSession implements ChannelLink {
 
   returnCredit(bytes: number): void {
     this.#inFlightBytes -= bytes
+    this.#lastAcked = this.#options.time.monotonic()
     const blocked = [...this.#blocked]
     this.#blocked.clear()
     for (const channel of blocked) channel.pump() // who finds no room is blocked again
@@ -204,7 +212,7 @@ export class LinkSession implements ChannelLink {
     this.#receivingBytes += bytes
     const { windowBytes, messageBytesMax } = this.#options
     if (windowBytes === 0 || this.#receivingBytes <= windowBytes + messageBytesMax) return
-    this.close(closeCodes.malformed, 'more is under way than the window allows')
+    this.#fail(new StatemeshError('RATE_LIMITED', 'more is under way than the window allows'))
   }
 
   offended(error: StatemeshError): void {
@@ -225,9 +233,13 @@ export class LinkSession implements ChannelLink {
     try {
       for (const frame of decodeMessage(message)) this.#handle(frame)
     } catch (thrown) {
-      const { code, message } = toStatemeshError(thrown, 'FRAME_INVALID')
-      this.close(closeCodes.malformed, `${code}: ${message}`.slice(0, 120))
+      this.#fail(toStatemeshError(thrown, 'FRAME_INVALID'))
     }
+  }
+
+  #fail(error: StatemeshError, code: number = closeCodes.malformed): void {
+    this.#options.onMalformed?.(error)
+    this.close(code, `${error.code}: ${error.message}`.slice(0, 120))
   }
 
   #handle(frame: Frame): void {
@@ -246,6 +258,10 @@ export class LinkSession implements ChannelLink {
         return this.#options.onPeer?.(frame)
       case 'members':
         return this.#options.onMembers?.(frame)
+      case 'digest': {
+        const channel = this.#peerChannels.get(frame.channel)
+        return channel && this.#options.onDigest?.(channel, frame)
+      }
       case 'open':
         return this.#peerOpened(frame)
       case 'close':
@@ -284,7 +300,9 @@ export class LinkSession implements ChannelLink {
   #greet(hello: FrameOf<'hello'>): void {
     if (this.#peer !== undefined) throw new StatemeshError('FRAME_INVALID', 'a second hello')
     if (hello.version !== protocolVersion) {
-      return this.close(closeCodes.noCommonVersion, `version ${protocolVersion} is spoken here`)
+      const why = `version ${protocolVersion} is spoken here, not ${hello.version}`
+      const error = new StatemeshError('PROTOCOL_UNSUPPORTED', why)
+      return this.#fail(error, closeCodes.noCommonVersion)
     }
     this.#peer = hello
     this.#options.onReady(hello)
@@ -348,6 +366,12 @@ export class LinkSession implements ChannelLink {
       const now = time.monotonic()
       if (now - this.#lastReceived >= keepAlive.deadMilliseconds) {
         return link.close(closeCodes.silent, 'nothing was received for too long')
+      }
+      if (this.#blocked.size > 0 && now - this.#lastAcked >= keepAlive.deadMilliseconds) {
+        return this.#fail(
+          new StatemeshError('RATE_LIMITED', 'it acks too little'),
+          closeCodes.silent,
+        )
       }
       if (now - this.#lastSent >= keepAlive.idleMilliseconds) {
         this.#ping()

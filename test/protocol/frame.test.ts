@@ -49,6 +49,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   record('ping', { nonce: number }),
   record('pong', { nonce: number }),
   record('token', { token: text }),
+  record('digest', { channel: number, state: text, content: text }),
   record('members', {
     links: number,
     members: fc.array(fc.record({ store: text, address: text, age: number }), { maxLength: 5 }),

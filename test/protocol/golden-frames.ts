@@ -91,6 +91,10 @@ export const goldenFrames: readonly GoldenFrame[] = [
   },
   { frame: { type: 'members', links: 3, members: [] }, hex: '02 0d 03' },
   {
+    frame: { type: 'digest', channel: 2, state: 'ab', content: 'c' },
+    hex: '07 0e 02 02 6162 01 63',
+  },
+  {
     frame: { type: 'members', links: 3, members: [{ store: 's', address: 'a', age: 300 }] },
     hex: '08 0d 03 01 73 01 61 ac02',
   },
