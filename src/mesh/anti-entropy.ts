@@ -3,7 +3,8 @@
  * the other what it holds, as two digests, when a document has changed since it did so last.
  *
  * - E1. Digests that differ are looked at again when the document has been quiet for a moment; then
- *       the other end is asked for its state, and told what is held here. That mends what was missed.
+ *       the other end is asked for its state, and told what is held here with that. It mends what was
+ *       missed at either end.
  * - E2. What still differs after that, under equal state vectors and unchanged at both ends, no exchange
  *       can mend: it is reported, once.
  */
@@ -38,6 +39,8 @@ export class AntiEntropy {
   /** The versions that the other end was told of. */
   readonly #told = new Map<DocumentName, number>()
   readonly #pending = new Map<DocumentName, CancelTimer>()
+  /** The documents whose state the other end was asked for (E1). */
+  readonly #asked = new Set<DocumentName>()
   /** The contents of both ends, where they have differed. */
   readonly #differed = new Map<DocumentName, string>()
   readonly #reported = new Set<string>()
@@ -71,11 +74,17 @@ export class AntiEntropy {
     this.#pending.set(name, cancel)
   }
 
+  /** The other end has sent its state: where it was asked for, it is told what is held with that. */
+  synced(channel: DocumentChannel): void {
+    if (this.#asked.delete(channel.document.name)) this.#tell(channel, digestsOf(channel.document))
+  }
+
   /** The document is not exchanged any more. */
   forget(name: DocumentName): void {
     this.#pending.get(name)?.()
     this.#pending.delete(name)
     this.#told.delete(name)
+    this.#asked.delete(name)
     this.#differed.delete(name)
   }
 
@@ -96,8 +105,8 @@ export class AntiEntropy {
     }
     // E1
     this.#differed.set(name, contents)
+    this.#asked.add(name)
     channel.askForState()
-    this.#tell(channel, ours)
   }
 
   #tell(channel: DocumentChannel, digests: Digests): void {

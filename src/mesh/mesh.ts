@@ -21,10 +21,11 @@ import { type Deadline, Waiters } from '../sync/waiters.ts'
 import type { Acceptor, Listening } from '../transport/acceptor.ts'
 import { brokenCode } from '../transport/close-code.ts'
 import type { Link, Transport } from '../transport/transport.ts'
+import { AddressBook } from './address-book.ts'
 import { Membership, shuffled } from './membership.ts'
 import type { MeshContext } from './mesh-context.ts'
 import { OwedDocuments } from './owed-documents.ts'
-import { PeerAddress } from './peer-address.ts'
+import type { PeerAddress } from './peer-address.ts'
 import { messageBytesMax, PeerLink } from './peer-link.ts'
 import { addressStatus, linkStatus, type PeerStatus } from './peer-status.ts'
 
@@ -70,9 +71,6 @@ const pauseMilliseconds = 15_000
 const welcomeMembers = 16
 const toldMembers = 8
 
-/** Addresses beyond so many are forgotten, if nobody is linked there; any may be heard of again. */
-const addressesMax = 1_024
-
 /** So many links may wait for the other end to introduce itself; a stranger costs no more. */
 const greetingMax = 64
 
@@ -95,7 +93,7 @@ export class Mesh {
   readonly #lost = new Map<string, number>()
   readonly #stored: Set<string>
   readonly #listening = new Set<Listening>()
-  readonly #addresses = new Map<string, PeerAddress>()
+  readonly #addresses: AddressBook
   /** Links on which the other end has not introduced itself, and the addresses they were dialled at. */
   readonly #greeting = new Map<PeerLink, PeerAddress | undefined>()
   /** By store (M1). */
@@ -114,6 +112,12 @@ export class Mesh {
     this.#stored = new Set(options.stored)
     this.#waiters = new Waiters(options.time)
     this.#members = new Membership(options.time, options.random)
+    this.#addresses = new AddressBook({
+      ...options,
+      isLinked: store => this.#links.has(store),
+      onLink: (link, from) => this.#greet(link, from),
+      onState: () => this.#changed(),
+    })
     this.#context = {
       ...options,
       address: () => this.addresses[0],
@@ -166,9 +170,11 @@ export class Mesh {
       from === undefined ? [linkStatus(link, 'greeting')] : [],
     )
     const dialled = new Set([...this.#links.values()].map(({ from }) => from))
-    const others = [...this.#addresses.values()].filter(
+    const others = this.#addresses.all.filter(
       address =>
-        !dialled.has(address) && !this.#isLinked(address) && (address.isFixed || !address.rests),
+        !dialled.has(address) &&
+        !this.#addresses.isLinked(address) &&
+        (address.isFixed || !address.rests),
     )
     return [...linked, ...greeting, ...others.map(addressStatus)]
   }
@@ -197,7 +203,7 @@ export class Mesh {
 
   /** Looks for peers at addresses that the user has named. */
   meet(peers: readonly { address: string; transport: Transport }[]): void {
-    for (const { address, transport } of peers) this.#know(address, transport, true)
+    for (const { address, transport } of peers) this.#addresses.know(address, transport, true)
     this.connect()
   }
 
@@ -206,8 +212,8 @@ export class Mesh {
     if (this.#state === 'closed') return
     this.#state = 'connected'
     const { random, linksMin, linksMax } = this.#options
-    const fixed = [...this.#addresses.values()].filter(
-      address => address.isFixed && !this.#isLinked(address),
+    const fixed = this.#addresses.all.filter(
+      address => address.isFixed && !this.#addresses.isLinked(address),
     )
     const count = fixed.length <= linksMax ? fixed.length : linksMin
     for (const address of shuffled(fixed, random).slice(0, count)) address.dial()
@@ -221,7 +227,7 @@ export class Mesh {
     this.#cancelTick?.()
     this.#cancelFill?.()
     this.#cancelFill = undefined
-    for (const address of this.#addresses.values()) address.rest()
+    for (const address of this.#addresses.all) address.rest()
     for (const { link } of [...this.#links.values()]) link.close()
     for (const link of [...this.#greeting.keys()]) link.close()
   }
@@ -265,8 +271,7 @@ export class Mesh {
 
   /** Whether a link may be there in a moment. */
   get #isMeeting(): boolean {
-    const dialling = [...this.#addresses.values()].some(({ state }) => state.kind === 'dialling')
-    return dialling || this.#greeting.size > 0
+    return this.#addresses.dialling + this.#greeting.size > 0
   }
 
   #accept(link: Link): void {
@@ -312,7 +317,7 @@ export class Mesh {
     }
     from?.succeeded()
     this.#hearOf(link)
-    for (const address of this.#addresses.values()) {
+    for (const address of this.#addresses.all) {
       if (address !== from && address.store === identity.store) address.rest()
     }
     link.begin()
@@ -370,12 +375,12 @@ export class Mesh {
   #fill(): void {
     const { linksMin, random, time, transport } = this.#options
     const now = time.monotonic()
-    const candidates = shuffled(this.#candidates(now), random)
-    const dialling = [...this.#addresses.values()].filter(({ state }) => state.kind === 'dialling')
-    const lacking = linksMin - this.#links.size - this.#greeting.size - dialling.length
+    const candidates = shuffled(this.#addresses.candidates(this.#members.list()), random)
+    const meeting = this.#greeting.size + this.#addresses.dialling
+    const lacking = linksMin - this.#links.size - meeting
     const chosen = lacking > 0 ? candidates.slice(0, lacking) : this.#beyondNeed(candidates, now)
     for (const { address, store } of chosen) {
-      const known = this.#know(address, transport, false)
+      const known = this.#addresses.know(address, transport, false)
       known.store ??= store === '' ? undefined : store
       known.notBefore = now + (1 + randomFraction(random)) * pauseMilliseconds
       known.dial()
@@ -388,45 +393,6 @@ export class Mesh {
     const lost = candidates.filter(({ store }) => (this.#lost.get(store) ?? 0) > now)
     const share = lost.length > 0 ? seekersMax / (candidates.length + 1) : mixShare
     return randomFraction(random) < share ? (lost.length > 0 ? lost : candidates).slice(0, 1) : []
-  }
-
-  /** Who could be dialled: the addresses that the user has named, and members that were heard of. */
-  #candidates(now: number): MemberEntry[] {
-    const members = this.#members.list()
-    const heard = new Set(members.map(({ address }) => address))
-    for (const { address, isFixed, store = '' } of this.#addresses.values()) {
-      if (isFixed && !heard.has(address)) members.push({ address, store, age: 0 })
-    }
-    return members.filter(({ address, store }) => {
-      const known = this.#addresses.get(address)
-      const isFree = known === undefined || (known.rests && known.notBefore <= now)
-      return isFree && store !== this.#options.store && !this.#links.has(store)
-    })
-  }
-
-  #forgetAddresses(): void {
-    for (const [name, address] of this.#addresses) {
-      if (!address.isFixed && address.rests && !this.#isLinked(address))
-        this.#addresses.delete(name)
-    }
-  }
-
-  #know(address: string, transport: Transport, isFixed: boolean): PeerAddress {
-    const known = this.#addresses.get(address)
-    if (known !== undefined) return known
-    if (this.#addresses.size > addressesMax) this.#forgetAddresses()
-    const { time, random } = this.#options
-    const peer = new PeerAddress({
-      ...{ address, isFixed, transport, time, random },
-      onLink: (link, from) => this.#greet(link, from),
-      onState: (state, from) => {
-        // What was only heard of is tried again when there is need of it.
-        if (!from.isFixed && (state.kind === 'waiting' || state.kind === 'refused')) from.rest()
-        this.#changed()
-      },
-    })
-    this.#addresses.set(address, peer)
-    return peer
   }
 
   /** Whether a link stays although another one to the same store has come (M1). */
@@ -463,17 +429,13 @@ export class Mesh {
   /** Dials the user's addresses of a peer that rested while it was linked another way. */
   #dialAgain(store: string, except: PeerAddress | undefined): void {
     if (this.#state !== 'connected') return
-    for (const address of this.#addresses.values()) {
+    for (const address of this.#addresses.all) {
       if (address.isFixed && address !== except && address.store === store) address.dial()
     }
   }
 
   #linkOf(link: PeerLink): { from: PeerAddress | undefined } | undefined {
     return [...this.#links.values()].find(entry => entry.link === link)
-  }
-
-  #isLinked({ store }: PeerAddress): boolean {
-    return store !== undefined && this.#links.has(store)
   }
 
   #isGivenUp(name: DocumentName): boolean {

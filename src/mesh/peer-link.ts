@@ -397,6 +397,7 @@ export class PeerLink {
       synced: () => {
         exchange.synced = true
         exchange.backoff.reset()
+        this.#antiEntropy.synced(channel)
         onChange()
       },
       behind: () => {
