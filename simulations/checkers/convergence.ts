@@ -6,12 +6,14 @@ import * as Y from 'yjs'
 import { equalBytes } from '../../src/base/bytes.ts'
 import type { RelayNode } from '../nodes/relay-node.ts'
 import type { ReplicaNode } from '../nodes/replica-node.ts'
+import type { StockNode } from '../nodes/stock-node.ts'
 import { loggedDocument } from '../oracle/document-clocks.ts'
 
 /** Why the replicas have not converged yet; undefined when they have. */
 export function whyNotConverged(
   replicas: readonly ReplicaNode[],
   relay: RelayNode,
+  stocks: readonly StockNode[] = [],
 ): string | undefined {
   const down = replicas.find(({ isUp }) => !isUp)
   if (down !== undefined) return `${down.name} is not up`
@@ -20,11 +22,19 @@ export function whyNotConverged(
     const { link, unsynced, error } = owing.replica.status
     return `${owing.name} owes ${unsynced} documents; its link is ${link} ${error?.message ?? ''}`
   }
-  return documentsDiffer(replicas, relay) ?? viewsDiffer(replicas)
+  const all = [...replicas, ...stocks.map(asReplica)]
+  return documentsDiffer(all, relay) ?? viewsDiffer(replicas)
+}
+
+/** Somebody who holds documents. */
+type Holder = Pick<ReplicaNode, 'name' | 'docs'>
+
+function asReplica({ name, document, doc }: StockNode): Holder {
+  return { name, docs: new Map([[document, doc]]) }
 }
 
 /** Each against the disk of the relay, and so against each other. */
-function documentsDiffer(replicas: readonly ReplicaNode[], relay: RelayNode): string | undefined {
+function documentsDiffer(replicas: readonly Holder[], relay: RelayNode): string | undefined {
   const names = new Set(replicas.flatMap(({ docs }) => [...docs.keys()]))
   for (const name of names) {
     const stored = loggedDocument(relay.disk.log(name).map(({ update }) => update))

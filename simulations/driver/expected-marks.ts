@@ -59,6 +59,7 @@ export const expectedMarks: readonly string[] = [
   'rollback',
   'scope archived',
   'start fails',
+  'stock client received',
   'undo',
   'warning CLOCK_DRIFT',
   'warning STORAGE_UNAVAILABLE',

@@ -7,15 +7,15 @@ const healed: Heal = () => undefined
 
 export const disconnect: Fault = {
   name: 'disconnect',
-  strike({ network, replicas, world }) {
-    return network.breakLinks(world.dice.pick(replicas).name) > 0 ? healed : undefined
+  strike({ network, clients, world }) {
+    return network.breakLinks(world.dice.pick(clients).name) > 0 ? healed : undefined
   },
 }
 
 export const stall: Fault = {
   name: 'stall',
-  strike({ network, replicas, world }) {
-    const { name } = world.dice.pick(replicas)
+  strike({ network, clients, world }) {
+    const { name } = world.dice.pick(clients)
     return network.stall(name, world.dice.between(50, 3000)) > 0 ? healed : undefined
   },
 }
@@ -29,8 +29,8 @@ function cutAll(fleet: Fleet, ways: readonly (readonly [string, string])[]): Hea
 }
 
 /** Some of the replicas, at least one. */
-function some({ replicas, world }: Fleet): string[] {
-  const names = world.dice.shuffled(replicas.map(({ name }) => name))
+function some({ clients, world }: Fleet): string[] {
+  const names = world.dice.shuffled(clients.map(({ name }) => name))
   return names.slice(0, 1 + world.dice.below(names.length))
 }
 

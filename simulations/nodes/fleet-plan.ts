@@ -22,4 +22,6 @@ export interface FleetPlan {
   /** Whether somebody sends what an honest replica would not. */
   readonly hostile: boolean
   readonly workloads: readonly Workload[]
+  /** How many stock clients there are beside the replicas, where native types are written. */
+  readonly stockClients: number
 }

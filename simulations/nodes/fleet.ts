@@ -1,5 +1,6 @@
 /** The machines of a run: some replicas and one relay, on a network, with what they are checked by. */
 import { liveClocks, loggedClocks } from '../oracle/document-clocks.ts'
+import { native, nativeDocument } from '../workloads/native.ts'
 import type { Player } from '../workloads/workload.ts'
 import { Clock } from '../world/clock.ts'
 import { Disk } from '../world/disk.ts'
@@ -10,12 +11,14 @@ import { Evidence } from './evidence.ts'
 import type { FleetPlan } from './fleet-plan.ts'
 import { RelayNode } from './relay-node.ts'
 import { ReplicaNode } from './replica-node.ts'
+import { StockNode } from './stock-node.ts'
 
 export class Fleet {
   readonly world: World
   readonly network: Network
   readonly relay: RelayNode
   readonly replicas: readonly ReplicaNode[]
+  readonly stocks: readonly StockNode[]
   readonly evidence: Evidence = new Evidence()
 
   constructor(world: World, plan: FleetPlan) {
@@ -53,6 +56,17 @@ export class Fleet {
         evidence,
       })
     })
+    const stockClients = plan.workloads.includes(native) ? plan.stockClients : 0
+    this.stocks = Array.from({ length: stockClients }, (_, index) => {
+      const name = `stock${index + 1}`
+      const document = nativeDocument
+      return new StockNode({ world, name, clock: clock(), network, document, evidence })
+    })
+  }
+
+  /** Whose links may break: all but the relay. */
+  get clients(): readonly { readonly name: string }[] {
+    return [...this.replicas, ...this.stocks]
   }
 
   get nodes(): readonly (ReplicaNode | RelayNode)[] {
@@ -68,7 +82,7 @@ export class Fleet {
   }
 
   start(): void {
-    for (const node of this.nodes) node.start()
+    for (const node of [...this.nodes, ...this.stocks]) node.start()
   }
 
   /** @throws Violation where anybody lacks what was acknowledged as durable */
@@ -111,6 +125,7 @@ export class Fleet {
 
   /** Closes everything in peace. @throws Violation where something is left behind */
   async stop(): Promise<void> {
+    for (const stock of this.stocks) stock.stop()
     const lingering = { lingerMilliseconds: 60_000 }
     await Promise.all(this.replicas.map(replica => replica.stop(lingering)))
     await this.relay.stop(lingering)

@@ -135,7 +135,9 @@ export class RelayNode {
     network.listen(relayAddress, {
       process,
       messageBytesMax: defaultRelayLimits.messageBytesMax,
-      onLink: link => relay.accept(link, { path: '/', subprotocol }),
+      // A stock client names no subprotocol, and a document in its path.
+      onLink: (link, _, path) =>
+        relay.accept(link, path === '/' ? { path, subprotocol } : { path }),
     })
     this.#running = { relay, storage }
     world.tell(this.name, 'is up')

@@ -116,6 +116,7 @@ export function drawPlan(dice: Dice, profile: ProfileName, size: PlanSize): Plan
     roomIdleMilliseconds: dice.pick([500, 30_000]),
     idleMilliseconds: dice.pick([200, 30_000]),
     workloads: drawWorkloads(dice.fork()),
+    stockClients: dice.below(3),
     hostile: faults.some(({ fault }) => fault === hostilePeer),
     faults,
   }

@@ -135,6 +135,8 @@ class Run {
         const node = dice.pick(up)
         node.act()
         this.operations += 1
+        const { stocks } = this.fleet
+        if (stocks.length > 0 && dice.chance(0.2)) dice.pick(stocks).act()
         if (dice.chance(1 / operationsPerFlush)) {
           node.flush(dice.pick(['local', 'received', 'durable', 'durable'] as const))
         }
@@ -195,10 +197,10 @@ class Run {
   async #converge(): Promise<void> {
     const world = this.#world
     const deadline = this.#deadline()
-    const { replicas, relay } = this.fleet
+    const { replicas, relay, stocks } = this.fleet
     for (;;) {
       await world.run(() => false, world.now + lookMilliseconds)
-      const why = whyNotConverged(replicas, relay)
+      const why = whyNotConverged(replicas, relay, stocks)
       if (why === undefined) return
       if (world.now > deadline) throw new Violation('convergence', `not ${inTime}: ${why}`)
     }

@@ -1,4 +1,5 @@
 /** Native Yjs types: people who type in one text, a map and a list that all change at once. */
+import { documentName } from '../../src/model/document-name.ts'
 import { definePartition } from '../../src/model/partition-definition.ts'
 import { room } from '../../src/model/scope.ts'
 import type { CrdtPartition } from '../../src/partition/crdt-partition.ts'
@@ -6,6 +7,9 @@ import type { Dice } from '../world/dice.ts'
 import type { Player, Seat, Workload } from './workload.ts'
 
 const definition = definePartition({ name: 'notes', policy: 'crdt' })
+
+/** The name of its document, which stock clients write too. */
+export const nativeDocument: string = documentName(room('sim'), definition.name)
 
 /** Longer texts are cut, so that long runs do not measure the length of a text. */
 const textLengthMax = 2000

@@ -21,7 +21,8 @@ export interface NetworkConditions {
 export interface SimulatedListener {
   readonly process: SimulatedProcess
   readonly messageBytesMax: number
-  onLink(link: Link, from: string): void
+  /** @param path what stands behind the name of the machine, from its first slash; `/` without one */
+  onLink(link: Link, from: string, path: string): void
 }
 
 interface Connection {
@@ -116,7 +117,10 @@ export class Network {
     }
     return new Promise((resolve, reject) => {
       const { world } = from
-      const to = address.slice(addressPrefix.length)
+      const slash = address.indexOf('/')
+      const [machine, path] =
+        slash < 0 ? [address, '/'] : [address.slice(0, slash), address.slice(slash)]
+      const to = machine.slice(addressPrefix.length)
       let over = false
       const end = (settle: () => void) => {
         // What is dead hears nothing any more.
@@ -129,12 +133,12 @@ export class Network {
         fail(`${address} does not answer`),
       )
       this.#travel(from.name, to, 'dial', () => {
-        const listener = this.#listeners.get(address)
+        const listener = this.#listeners.get(machine)
         if (!listener?.process.alive) {
           return this.#travel(to, from.name, 'refusal', () => fail(`nobody listens to ${address}`))
         }
         if (!from.alive) return
-        const dialled = this.#connect(from, listener, options)
+        const dialled = this.#connect(from, listener, { ...options, path })
         this.#travel(to, from.name, 'answer', () => {
           if (over) dialled.close(1000, '')
           else end(() => resolve(dialled))
@@ -151,7 +155,11 @@ export class Network {
     })
   }
 
-  #connect(from: SimulatedProcess, listener: SimulatedListener, options: DialOptions): Link {
+  #connect(
+    from: SimulatedProcess,
+    listener: SimulatedListener,
+    { messageBytesMax, path }: DialOptions & { path: string },
+  ): Link {
     const world = this.#world
     const onSent = (message: Uint8Array) => {
       world.trace.addBytes(message)
@@ -160,7 +168,6 @@ export class Network {
     const onGone = () => {
       if (!dialled.isOpen && !accepted.isOpen) this.#connections.delete(connection)
     }
-    const { messageBytesMax } = options
     const dialled: SimulatedLink = new SimulatedLink({
       process: from,
       side: 'dialled',
@@ -181,7 +188,7 @@ export class Network {
     accepted.connect(back, there)
     const connection: Connection = { ends: [dialled, accepted], pipes: [there, back] }
     this.#connections.add(connection)
-    listener.onLink(accepted, from.name)
+    listener.onLink(accepted, from.name, path)
     return dialled
   }
 
