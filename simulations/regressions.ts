@@ -47,4 +47,21 @@ export const regressions: readonly Regression[] = [
     workloads: ['native'],
     found: 'a relay did not serve stored updates again when what they built on had come back',
   },
+  {
+    seed: 59,
+    profile: 'hostile',
+    operations: 60,
+    replicas: 4,
+    faults: [
+      'hostile peer',
+      'replica bit flip',
+      'replica lost tail',
+      'replica old backup',
+      'disconnect',
+      'stall',
+    ],
+    workloads: ['counters'],
+    found:
+      'what built on an update that a disk had lost was applied in part, and not sent when that was back',
+  },
 ]
