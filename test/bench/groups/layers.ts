@@ -1,4 +1,5 @@
 /** The layered store: memory's speed, the layers below it, and what compression buys. */
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import * as Y from 'yjs'
 import {
@@ -11,6 +12,8 @@ import {
   openReplica,
   room,
 } from '../../../src/index.ts'
+import { deflate } from '../../../src/storage/codec.ts'
+import { createByteLevel } from '../../../src/storage/level-database.ts'
 import { inDirectory } from '../directory.ts'
 import { type Benchmark, Skip } from '../figure.ts'
 
@@ -156,7 +159,67 @@ export const benchmarks: readonly Benchmark[] = [
       return { 'blob-put': put, 'blob-get': get }
     },
   },
+  {
+    // What is left of a document of registers on disk, and what deflating it would leave and take.
+    figures: {
+      'stored-share': 'of the bytes',
+      'deflated-share': 'of the bytes',
+      deflate: 'MB/s',
+      expand: 'MB/s',
+    },
+    runs: 3,
+    run: () =>
+      inDirectory(async directory => {
+        const update = registers()
+        const megabytes = update.length / 2 ** 20
+        const stored = await bytesOnDisk(directory, update)
+        let start = performance.now()
+        const deflated = await deflate.compress(update)
+        const compressing = megabytes / seconds(start)
+        start = performance.now()
+        const { length } = await deflate.expand(deflated, update.length)
+        if (length !== update.length) throw new Error('it did not come back whole')
+        return {
+          'stored-share': stored / update.length,
+          'deflated-share': deflated.length / update.length,
+          deflate: compressing,
+          expand: megabytes / seconds(start),
+        }
+      }),
+  },
 ]
+
+/** The encoded state of many registers with values of agents: what a compacted document is. */
+function registers(): Uint8Array {
+  const words = 'agent room message user plan task done active away summary token note'.split(' ')
+  let state = 1
+  const word = () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return words[(state >>> 16) % words.length] as string
+  }
+  const doc = new Y.Doc()
+  const map = doc.getMap('entries')
+  for (let index = 0; index < 10_000; index++) {
+    const notes = Array.from({ length: 12 }, word).join(' ')
+    const v = { name: word(), status: word(), at: 1.7e12 + index * 977, notes }
+    map.set(`user:${index}\0${doc.clientID}`, { v, t: 1.7e15 + index * 1024, a: 'agent-7' })
+  }
+  return Y.encodeStateAsUpdate(doc)
+}
+
+/** What a value takes on disk in LevelDB, which compresses by itself; of 20 copies under their keys. */
+async function bytesOnDisk(location: string, value: Uint8Array): Promise<number> {
+  const copies = 20
+  const database = createByteLevel(location)
+  for (let copy = 0; copy < copies; copy++) await database.put(Uint8Array.of(copy), value)
+  await database.close()
+  // Opening writes what is in the log into tables.
+  const again = createByteLevel(location)
+  await again.open()
+  await again.close()
+  const tables = readdirSync(location).filter(file => file.endsWith('.ldb'))
+  return tables.reduce((sum, file) => sum + statSync(join(location, file)).size, 0) / copies
+}
 
 const Notes = definePartition({ name: 'notes', policy: 'crdt' })
 
