@@ -2,7 +2,7 @@
 import { simulate } from '../../../simulations/run/simulate.ts'
 import type { Benchmark } from '../figure.ts'
 
-const seeds = 40
+const seeds = 15
 const operations = 300
 const replicas = 5
 
