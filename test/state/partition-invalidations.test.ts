@@ -53,6 +53,8 @@ describe('stores that share a partition', () => {
     await waitUntil(() => ofBob.peek('key') === undefined)
     const later = await storeOf(ann, 'ann again')
     await later.set('key', 'mine')
+    const written = Date.now() // within one millisecond neither write would be the later one
+    await waitUntil(() => Date.now() > written)
     await ofBob.set('key', 'newest')
     await waitUntil(() => later.peek('key') === undefined)
   })
