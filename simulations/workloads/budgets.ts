@@ -69,7 +69,8 @@ class BudgetPlayer implements Player {
   }
 
   look(): void {
-    this.#check(false)
+    // It reads whole ledgers: now and then is enough.
+    if (this.#seat.dice.chance(0.2)) this.#check(false)
   }
 
   view(): string {
