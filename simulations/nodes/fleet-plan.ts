@@ -16,6 +16,9 @@ export interface FleetPlan {
   /** How long a log of the relay is, and of a replica, when it is compacted. */
   readonly compactionUpdates: number
   readonly replicaCompactionUpdates: number
+  /** How long the relay waits before a compaction, and how long merging a log takes there. */
+  readonly compactionPauseMilliseconds: number
+  readonly mergeMilliseconds: number
   readonly roomIdleMilliseconds: number
   /** How long a document that nobody uses stays in the memory of a replica. */
   readonly idleMilliseconds: number

@@ -36,6 +36,8 @@ export class Fleet {
       clock: clock(),
       disk: new Disk(world, 'relay', plan.disk),
       compactionUpdates: plan.compactionUpdates,
+      compactionPauseMilliseconds: plan.compactionPauseMilliseconds,
+      mergeMilliseconds: plan.mergeMilliseconds,
       roomIdleMilliseconds: plan.roomIdleMilliseconds,
       hostile: plan.hostile,
       evidence,

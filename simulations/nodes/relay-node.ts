@@ -2,8 +2,10 @@
 import { createRelay, type Relay } from '../../server/relay.ts'
 import { defaultRelayLimits } from '../../server/relay-options.ts'
 import { StatemeshError } from '../../src/base/error.ts'
+import type { TimeSource } from '../../src/base/time.ts'
 import { subprotocol } from '../../src/protocol/frame.ts'
 import { type CompactingStorage, withCompaction } from '../../src/storage/compaction.ts'
+import { mergeLog } from '../../src/storage/merge-log.ts'
 import { checkNothingLeft } from '../checkers/bounds.ts'
 import { checkRelayEvent } from '../checkers/refusals.ts'
 import { loggedClocks } from '../oracle/document-clocks.ts'
@@ -21,6 +23,9 @@ export interface RelayNodeOptions {
   network: Network
   /** A log with so many updates is compacted. */
   compactionUpdates: number
+  compactionPauseMilliseconds: number
+  /** How long merging a log takes: the relay's command does it on another thread. */
+  mergeMilliseconds: number
   roomIdleMilliseconds: number
   /** Whether somebody in the world sends what an honest replica would not. */
   hostile: boolean
@@ -107,11 +112,13 @@ export class RelayNode {
   }
 
   async #open(process: SimulatedProcess): Promise<void> {
-    const { world, network, compactionUpdates, roomIdleMilliseconds, hostile } = this.#options
+    const { world, network, roomIdleMilliseconds, hostile } = this.#options
     const { time, random } = process
     const storage = withCompaction(this.disk.storage(process), {
       time,
-      updatesMax: compactionUpdates,
+      updatesMax: this.#options.compactionUpdates,
+      pauseMilliseconds: this.#options.compactionPauseMilliseconds,
+      mergeLog: updates => this.#merge(updates, time),
       onCompacted: () => world.marks.hit('relay compacted'),
       onDamaged: () => world.marks.hit('compaction found damage'),
       onError: () => world.marks.hit('compaction failed'),
@@ -141,6 +148,12 @@ export class RelayNode {
     })
     this.#running = { relay, storage }
     world.tell(this.name, 'is up')
+  }
+
+  async #merge(updates: readonly Uint8Array[], time: TimeSource): Promise<Uint8Array> {
+    const { mergeMilliseconds } = this.#options
+    await new Promise<void>(resolve => time.after(mergeMilliseconds, resolve))
+    return mergeLog(updates)
   }
 
   #end(process: SimulatedProcess): void {

@@ -113,6 +113,8 @@ export function drawPlan(dice: Dice, profile: ProfileName, size: PlanSize): Plan
     operationsPerFlush: dice.pick([5, 20]),
     compactionUpdates: dice.pick([20, 100, 500]),
     replicaCompactionUpdates: dice.pick([15, 60, 500]),
+    compactionPauseMilliseconds: dice.pick([10, 1000]),
+    mergeMilliseconds: dice.pick([0, 20, 300]),
     roomIdleMilliseconds: dice.pick([500, 30_000]),
     idleMilliseconds: dice.pick([200, 30_000]),
     workloads: drawWorkloads(dice.fork()),

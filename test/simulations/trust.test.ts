@@ -12,6 +12,7 @@ const quick: readonly [start: string, workload: string, checker: string][] = [
   ['deletions that come alone', 'native', 'convergence'],
   ['transactions are written', 'registers', 'atomic transactions'],
   ['conflicts are not seen', 'registers', 'exact conflicts'],
+  ['compaction drops', 'native', ''],
   ['a counter loses', 'counters', 'exact counters'],
 ]
 
