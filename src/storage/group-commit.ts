@@ -9,6 +9,8 @@
  *   may build on one that failed. Later writes are tried again.
  */
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
+import { systemTime, type TimeSource } from '../base/time.ts'
+import { WritePace } from './write-pace.ts'
 
 /** What a group commit asks of a write. */
 export interface GroupedWrite {
@@ -30,6 +32,13 @@ export interface GroupCommitOptions<Write extends GroupedWrite, Result> {
   groupWritesMax?: number
   /** Keeps the delay of one fsync, and its memory, bounded. Default 4 MiB; one write may exceed it. */
   groupBytesMax?: number
+  /**
+   * Holds the bytes of a group to what the disk writes in this time, going by the groups before it;
+   * its fsync comes on top. Default 10: several fsyncs' worth, so that little throughput is lost.
+   */
+  groupMillisecondsMax?: number
+  /** Default: the system's. */
+  time?: TimeSource
 }
 
 interface Waiting<Write, Result> {
@@ -42,6 +51,8 @@ export class GroupCommit<Write extends GroupedWrite, Result> {
   readonly #commit: GroupCommitOptions<Write, Result>['commit']
   readonly #writesMax: number
   readonly #bytesMax: number
+  readonly #pace: WritePace
+  readonly #time: TimeSource
   #waiting: Waiting<Write, Result>[] = []
   #running: Promise<void> | undefined
 
@@ -49,6 +60,8 @@ export class GroupCommit<Write extends GroupedWrite, Result> {
     this.#commit = options.commit
     this.#writesMax = options.groupWritesMax ?? 1000
     this.#bytesMax = options.groupBytesMax ?? 4 * 1024 * 1024
+    this.#pace = new WritePace(options.groupMillisecondsMax ?? 10)
+    this.#time = options.time ?? systemTime
   }
 
   /**
@@ -77,7 +90,7 @@ export class GroupCommit<Write extends GroupedWrite, Result> {
 
   async #commitGroup(group: readonly Waiting<Write, Result>[]): Promise<void> {
     try {
-      const outcomes = await this.#commit(group.map(({ write }) => write))
+      const outcomes = await this.#measured(group.map(({ write }) => write))
       for (const [index, { resolve, reject }] of group.entries()) {
         const outcome = outcomes[index] as WriteOutcome<Result>
         if (outcome instanceof StatemeshError) reject(outcome)
@@ -91,11 +104,22 @@ export class GroupCommit<Write extends GroupedWrite, Result> {
     }
   }
 
+  async #measured(writes: readonly Write[]): Promise<readonly WriteOutcome<Result>[]> {
+    const begun = this.#time.monotonic()
+    const outcomes = await this.#commit(writes)
+    // What needs a group of its own does more than write its bytes.
+    if (writes[0]?.alone) return outcomes
+    const bytes = writes.reduce((sum, write) => sum + write.bytes, 0)
+    this.#pace.measured(bytes, this.#time.monotonic() - begun)
+    return outcomes
+  }
+
   #takeGroup(): Waiting<Write, Result>[] {
+    const bytesMax = Math.min(this.#bytesMax, this.#pace.bytesMax)
     let count = 0
     let bytes = 0
     for (const { write } of this.#waiting) {
-      if (count > 0 && (write.alone || bytes + write.bytes > this.#bytesMax)) break
+      if (count > 0 && (write.alone || bytes + write.bytes > bytesMax)) break
       count += 1
       bytes += write.bytes
       if (write.alone || count === this.#writesMax) break

@@ -5,6 +5,7 @@ import { openLevelStorage } from '../../src/storage/level-storage.ts'
 import { mergeLog } from '../../src/storage/merge-log.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { textOf, updateSaying, updatesWriting } from '../contracts/sample-update.ts'
+import { manualTime } from '../support/manual-time.ts'
 import { type TemporaryDirectory, temporaryDirectory } from './directory.ts'
 import { FailingLevel } from './failing-level.ts'
 
@@ -119,6 +120,7 @@ describe('many writes at once', () => {
     const storage = await openLevelStorage({
       location: directory.path,
       createDatabase: () => level,
+      time: manualTime(), // to it, every group takes no time
     })
     await Promise.all(Array.from({ length: 2500 }, () => storage.append('doc', update)))
     expect(level.batches.reduce((sum, size) => sum + size, 0)).toBe(2501)

@@ -117,6 +117,7 @@ export class Machine {
 
   #storage(process: () => Process): Storage {
     const commits = new GroupCommit<DiskWrite, number>({
+      time: this.#time,
       commit: async writes => {
         this.#underWay = writes
         const fsync = 1 + below(this.#random, 20)
