@@ -1,9 +1,11 @@
 /**
- * `statemesh inspect`, `diff`, `rewind`, `export` and `import`: what a data directory holds, of a replica
- * or a relay, running or not. All but `import --write` and the output of `export` only read.
+ * `statemesh inspect`, `diff`, `rewind`, `export`, `import` and `cleanup`: what a data directory holds, of
+ * a replica or a relay, running or not. All but `import --write`, `cleanup` without `--dry-run` and the
+ * output of `export` only read.
  */
 import { type Command, InvalidArgumentError } from 'commander'
 import { toStatemeshError } from '../../src/base/error.ts'
+import { type CleanupFlags, cleanupData } from './cleanup-data.ts'
 import { type ExportFlags, exportData } from './export-data.ts'
 import { type ImportFlags, importData } from './import-data.ts'
 import {
@@ -20,6 +22,9 @@ import type { Outcome } from './outcome.ts'
 /** Of errors, as diff(1) has it. */
 const failed = 2
 const limitDefault = 50
+/** Of `cleanup`: nobody waits for the directory, but somebody may wait for the command. */
+const operationsDefault = 100_000
+const millisecondsDefault = 60_000
 
 export function addDataCommands(program: Command): void {
   add(program, 'inspect', 'show what a data directory holds, or one document of it')
@@ -67,6 +72,16 @@ export function addDataCommands(program: Command): void {
     .action((directory: string, source: string, flags: ImportFlags) =>
       run('import', () => importData(directory, source, flags)),
     )
+  add(program, 'cleanup', 'take away what rules no longer keep; exits with 1 if something is left')
+    .requiredOption('--data <directory>', 'of a replica; that no process has open, but to show it')
+    .option('--dry-run', 'only show what would go')
+    .option('--archive <directory>', 'where what goes is kept; made if it is not there')
+    .option('--rules <file>', 'rules by their names, as JSON, beside those that are stored')
+    .option('--actor <id>', 'in whose name', 'cleanup')
+    .option('--operations <count>', 'at most about so many', parseCount, operationsDefault)
+    .option('--milliseconds <count>', 'for at most so long', parseCount, millisecondsDefault)
+    .option('--json', 'print JSON')
+    .action((flags: CleanupFlags) => run('cleanup', () => cleanupData(flags)))
 }
 
 /** A command whose misuse does not look like the 1 of `diff`. */

@@ -27,7 +27,7 @@ const attemptsMax = 20
  * @throws OPTION_INVALID where there is no database; STORAGE_UNAVAILABLE
  */
 export async function privateCopy(directory: string): Promise<PrivateCopy> {
-  await manifestOf(directory)
+  await checkDatabase(directory)
   const copies = await mkdtemp(join(tmpdir(), 'statemesh-inspect-'))
   const remove = () => rm(copies, { recursive: true, force: true })
   try {
@@ -46,6 +46,11 @@ export async function privateCopy(directory: string): Promise<PrivateCopy> {
       cause: thrown,
     })
   }
+}
+
+/** @throws OPTION_INVALID where there is no database */
+export async function checkDatabase(directory: string): Promise<void> {
+  await manifestOf(directory)
 }
 
 /** @returns false if the database changed its files meanwhile */
