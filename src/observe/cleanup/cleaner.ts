@@ -9,25 +9,12 @@
  */
 import { StatemeshError, toStatemeshError } from '../../base/error.ts'
 import { systemTime, type TimeSource } from '../../base/time.ts'
-import { type DocumentName, documentName } from '../../model/document-name.ts'
 import { globalScope, type Scope } from '../../model/scope.ts'
-import { scopePattern } from '../../model/scope-pattern.ts'
-import type { LogPartition } from '../../partition/log/log-partition.ts'
 import type { AnyPartitionDefinition } from '../../partition/open-partition.ts'
 import type { RegisterPartition } from '../../partition/register/register-partition.ts'
-import type { StateReplica } from '../../state/replica-port.ts'
 import type { Layer } from '../../storage/layers/layer.ts'
 import { type ArchivedBatch, CleanupArchive } from './cleanup-archive.ts'
-import {
-  type DueKey,
-  deleteFound,
-  dueEntries,
-  dueKeys,
-  dueTombstones,
-  fieldOf,
-  lastWritten,
-  timeOf,
-} from './due.ts'
+import { type CleanupReplica, type DueBatch, DueSearch } from './due-search.ts'
 import { Pacer } from './pacer.ts'
 import {
   parseRetentionRule,
@@ -35,18 +22,7 @@ import {
   type RetentionRule,
   type RetentionRuleInput,
 } from './retention-rule.ts'
-
-/** What cleanup needs of a replica; `Replica` is one. */
-export interface CleanupReplica extends StateReplica {
-  scopes(definition: AnyPartitionDefinition): Promise<readonly Scope[]>
-}
-
-/** A document that is there. */
-interface Stored {
-  readonly name: DocumentName
-  readonly scope: Scope
-  readonly definition: AnyPartitionDefinition
-}
+import { takeAway } from './take-away.ts'
 
 export interface CleanerOptions {
   /** What rules are about: registers and logs; of a module its `partition`. */
@@ -85,13 +61,6 @@ export interface CleanupReport {
   /** Rules and documents that could not be looked at; the others were. */
   readonly problems: readonly StatemeshError[]
 }
-
-type Handle = RegisterPartition | LogPartition
-type Due =
-  | { readonly does: 'delete'; readonly keys: readonly DueKey[] }
-  | { readonly does: 'trim'; readonly entries: ReturnType<typeof dueEntries> }
-  | { readonly does: 'reap'; readonly names: readonly string[]; readonly before: number }
-type Batch = Due & { readonly document: string; readonly rule: string; readonly handle: Handle }
 
 const operationsDefault = 10_000
 const millisecondsDefault = 1_000
@@ -246,12 +215,16 @@ export class Cleaner {
     let count = 0
     let complete = true
     const pacer = new Pacer(this.#time)
-    for await (const batch of this.#due(pacer, problems, execute)) {
+    const search = new DueSearch({
+      ...{ replica: this.#replica, partitions: this.#options.partitions, time: this.#time },
+      ...{ pacer, execute, report: problem => problems.push(problem) },
+    })
+    for await (const batch of search.batches(this.#rules(problems))) {
       if (count >= operationsMax || this.#time.monotonic() >= end || signal?.aborted) {
         complete = false
         break
       }
-      const done = execute ? await this.#execute(batch) : sizeOf(batch)
+      const done = execute ? await takeAway(batch, this.#archive) : sizeOf(batch)
       count += done
       note(items, batch, done)
       if (execute) await pacer.turn()
@@ -272,158 +245,14 @@ export class Cleaner {
       }
     })
   }
-
-  /** All that is due, document by document; each is closed before the next is opened. */
-  async *#due(
-    pacer: Pacer,
-    problems: StatemeshError[],
-    execute: boolean,
-  ): AsyncIterableIterator<Batch> {
-    const stored: Stored[] = []
-    for (const definition of this.#options.partitions) {
-      for (const scope of await this.#replica.scopes(definition)) {
-        stored.push({ name: documentName(scope, definition.name), scope, definition })
-      }
-    }
-    for (const [rule, settings] of this.#rules(problems)) {
-      const fits = scopePattern(settings.scope)
-      const found = stored.filter(({ scope, definition }) => {
-        return fits(scope) && (settings.does === 'retire' || settings.partition === definition.name)
-      })
-      const active = new Map<string, Promise<boolean>>()
-      for (const { name, scope, definition } of found) {
-        const close: { close(): void }[] = []
-        const open = async (of: AnyPartitionDefinition) => {
-          const handle = (await this.#replica.open(scope, of)) as unknown as Handle
-          close.push(handle)
-          return handle
-        }
-        try {
-          if (settings.does === 'retire') {
-            const within = stored.filter(other => String(other.scope) === String(scope))
-            let idle = active.get(String(scope))
-            idle ??= this.#isIdle(within, settings.afterMilliseconds, pacer)
-            active.set(String(scope), idle)
-            if (!(await idle)) continue
-          }
-          const handle = await open(definition)
-          for await (const due of this.#dueIn(handle, settings, pacer, { open, execute })) {
-            yield { ...due, document: name, rule, handle }
-          }
-        } catch (thrown) {
-          const { code, message } = toStatemeshError(thrown, 'OPTION_INVALID')
-          if (code === 'CLOSED') throw thrown
-          problems.push(new StatemeshError(code, `${rule}: ${name}: ${message}`, { cause: thrown }))
-        } finally {
-          for (const handle of close) handle.close()
-        }
-      }
-    }
-  }
-
-  async #isIdle(
-    documents: readonly Stored[],
-    afterMilliseconds: number,
-    pacer: Pacer,
-  ): Promise<boolean> {
-    for (const { scope, definition } of documents) {
-      const handle = (await this.#replica.open(scope, definition)) as unknown as Handle
-      try {
-        const last = await lastWritten(handle, pacer)
-        if (last !== undefined && last >= this.#time.now() - afterMilliseconds) return false
-      } finally {
-        handle.close()
-      }
-    }
-    return true
-  }
-
-  async *#dueIn(
-    handle: Handle,
-    rule: RetentionRule,
-    pacer: Pacer,
-    using: {
-      open(definition: AnyPartitionDefinition): Promise<Handle>
-      execute: boolean
-    },
-  ): AsyncIterableIterator<Due> {
-    const before = this.#time.now() - rule.afterMilliseconds
-    if ('append' in handle) {
-      if (rule.does !== 'trim' && rule.does !== 'retire') throw unfit(rule, 'registers')
-      const end = rule.does === 'retire' ? Number.POSITIVE_INFINITY : before
-      if (!using.execute) yield { does: 'trim', entries: handle.trimmable(end) }
-      else {
-        for (let entries = dueEntries(handle, end); entries.length > 0; ) {
-          yield { does: 'trim', entries }
-          entries = dueEntries(handle, end)
-        }
-      }
-      return
-    }
-    if (rule.does === 'trim') throw unfit(rule, 'a log')
-    if (rule.does === 'reap') {
-      for await (const names of dueTombstones(handle, pacer, before)) {
-        yield { does: 'reap', names, before }
-      }
-      return
-    }
-    const isDue = await this.#isDue(rule, before, using.open)
-    for await (const keys of dueKeys(handle, pacer, isDue)) yield { does: 'delete', keys }
-  }
-
-  async #isDue(
-    rule: Exclude<RetentionRule, { does: 'trim' | 'reap' }>,
-    before: number,
-    open: (definition: AnyPartitionDefinition) => Promise<Handle>,
-  ): Promise<(found: DueKey) => boolean> {
-    if (rule.does === 'retire') return () => true
-    if (rule.does === 'expire') {
-      return found => (timeOf(found, rule.field) ?? Number.POSITIVE_INFINITY) < before
-    }
-    const definition = this.#options.partitions.find(({ name }) => name === rule.parent)
-    if (definition === undefined) throw unfit(rule, `the partition ${rule.parent}`)
-    const parents = await open(definition)
-    if ('append' in parents) throw unfit(rule, 'registers as parents')
-    return found => {
-      const { field } = rule
-      const parent = field === undefined ? found.key : fieldOf(found.value, field)
-      if (typeof parent !== 'string' || parents.has(parent)) return false
-      return (timeOf(found, undefined) as number) < before
-    }
-  }
-
-  async #execute(batch: Batch): Promise<number> {
-    const { handle, document, rule } = batch
-    if (batch.does === 'reap') return (handle as RegisterPartition).reap(batch.names, batch.before)
-    const archive = this.#archives(rule) ? this.#archive : undefined
-    if (batch.does === 'delete') {
-      await archive?.write({ document, rule, kind: 'keys', entries: batch.keys.map(entryOf) })
-      return deleteFound(handle as RegisterPartition, batch.keys)
-    }
-    const entries = batch.entries.map(({ writer, seq, ...entry }) => {
-      return entryOf({ ...entry, key: `${writer}:${seq}` })
-    })
-    await archive?.write({ document, rule, kind: 'log', entries })
-    return (handle as LogPartition).trim(batch.entries)
-  }
-
-  #archives(name: string): boolean {
-    const input = this.#options.rules?.[name] ?? this.retention.get(name)
-    const rule = parseRetentionRule(name, input)
-    return 'archive' in rule && rule.archive
-  }
 }
 
-function entryOf({ key, value, actor, timestamp }: Omit<DueKey, 'writer'>) {
-  return { key, value, actor, timestamp }
-}
-
-function sizeOf(batch: Batch): number {
+function sizeOf(batch: DueBatch): number {
   if (batch.does === 'delete') return batch.keys.length
   return batch.does === 'trim' ? batch.entries.length : batch.names.length
 }
 
-function note(items: Map<string, CleanupItem>, batch: Batch, count: number): void {
+function note(items: Map<string, CleanupItem>, batch: DueBatch, count: number): void {
   const { rule, document, does } = batch
   if (count === 0) return
   const id = `${rule}\0${document}`
@@ -438,8 +267,4 @@ function note(items: Map<string, CleanupItem>, batch: Batch, count: number): voi
 function checkArchive(name: string, rule: RetentionRule, { archive }: CleanerOptions): void {
   if (!('archive' in rule) || !rule.archive || archive !== undefined) return
   throw new StatemeshError('OPTION_INVALID', `the rule "${name}" archives, and there is no archive`)
-}
-
-function unfit({ does }: RetentionRule, what: string): StatemeshError {
-  return new StatemeshError('OPTION_INVALID', `"${does}" needs ${what}`)
 }

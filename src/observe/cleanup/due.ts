@@ -9,6 +9,9 @@ const keysMax = 100
 /** Tombstones that are reaped, or entries that are trimmed, in one turn. */
 const othersMax = 250
 
+/** What is cleaned up. */
+export type CleanedPartition = RegisterPartition | LogPartition
+
 export interface DueKey {
   readonly key: string
   readonly value: unknown
@@ -95,7 +98,7 @@ export function dueEntries(log: LogPartition, before: number): LogEntry<unknown>
 
 /** When a partition was written last, in milliseconds since the epoch; undefined if it is empty. */
 export async function lastWritten(
-  partition: RegisterPartition | LogPartition,
+  partition: CleanedPartition,
   pacer: Pacer,
 ): Promise<number | undefined> {
   if ('append' in partition) {

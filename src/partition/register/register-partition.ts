@@ -6,7 +6,7 @@ import type * as Y from 'yjs'
 import type { z } from 'zod'
 import { Emitter } from '../../base/emitter.ts'
 import { StatemeshError } from '../../base/error.ts'
-import { type HybridTimestamp, timestampMilliseconds } from '../../clock/hybrid-clock.ts'
+import type { HybridTimestamp } from '../../clock/hybrid-clock.ts'
 import type { PartitionDefinition, Sibling } from '../../model/partition-definition.ts'
 import { decodeValue, encodeValue, handOut } from '../../model/value.ts'
 import type { EntryReader, EntrySource, EntryWatcher } from '../entry-source.ts'
@@ -23,9 +23,9 @@ import type { PartitionHost } from '../partition-host.ts'
 import { choosePolicy } from '../policy/choose-policy.ts'
 import { assertSynchronous } from '../synchronous.ts'
 import { TransactionFeed } from '../transaction-feed.ts'
-import { checkKey, type Entry, entryOf, rowName } from './register-entry.ts'
+import { reapTombstones } from './reap-tombstones.ts'
+import { checkKey, entryOf, rowName } from './register-entry.ts'
 import { type Problem, RegisterView } from './register-view.ts'
-import { nextFloor, type TombstoneFloor } from './tombstone-floor.ts'
 
 /** A key whose entries changed. What it reads as may have stayed the same. */
 export interface RegisterChange<Value> {
@@ -235,41 +235,7 @@ export class RegisterPartition<Value = unknown> {
     if (this.#writes !== undefined) {
       throw new StatemeshError('OPTION_INVALID', 'to reap is a transaction of its own')
     }
-    const { doc, actor, time } = this.#host
-    const { map, floorMap } = this.#view
-    const limit = Math.min(before, time.now())
-    const reapedKeys = [...new Set(keys)].flatMap(key => {
-      const found = this.#view.tombstones(key)
-      return found.every(({ timestamp }) => timestampMilliseconds(timestamp) < limit) ? [found] : []
-    })
-    const reaped = reapedKeys.flat()
-    if (reaped.length === 0) return 0
-    const next = nextFloor(doc, this.#view.floorsOf(doc.clientID), reaped, actor)
-    const disputed = next.replaced ? this.#disputed(next.replaced) : []
-    if (disputed === undefined) return 0
-    doc.transact(() => {
-      for (const [row, tombstone] of disputed) map.set(row, tombstone)
-      for (const { item } of reaped) map.delete(item.parentSub as string)
-      floorMap.set(next.row, next.content)
-    })
-    return reapedKeys.filter(({ length }) => length > 0).length
-  }
-
-  /**
-   * What has come in under a floor of ours is not covered by the one after it, so that it gets a
-   * tombstone again. Undefined where there is no place for that, beside a write of our own.
-   */
-  #disputed(floor: TombstoneFloor): [row: string, tombstone: unknown][] | undefined {
-    const disputed: [string, unknown][] = []
-    for (const key of this.#view.underFloor) {
-      const entries = this.#view.entries(key)
-      if (!entries.some(entry => entry.floor === floor)) continue
-      const row = rowName(key, this.#host.doc.clientID)
-      if (this.#view.map.has(row)) return undefined
-      const { timestamp, actor } = entries.find(({ reaped }) => reaped) as Entry
-      disputed.push([row, entryOf(undefined, timestamp, actor)])
-    }
-    return disputed
+    return reapTombstones(this.#view, this.#host, keys, before)
   }
 
   /**

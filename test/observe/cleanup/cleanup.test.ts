@@ -8,7 +8,7 @@ import {
   room,
 } from '../../../src/index.ts'
 import { type CleanerOptions, openCleaner } from '../../../src/observe/cleanup/cleaner.ts'
-import type { Layer } from '../../../src/storage/layers/layer.ts'
+import type { Layer, LayerRecord } from '../../../src/storage/layers/layer.ts'
 import { openArchiveLayer } from '../../../src/storage/layers/level-layer.ts'
 import { apart, settle } from '../../history/pair.ts'
 import { startFleet } from '../../replica/fleet.ts'
@@ -120,6 +120,73 @@ describe('cleanup', () => {
     expect(await cleaner.restore(chat, Users)).toBe(1)
     expect(users.get('ann')).toEqual({ name: 'Ann' })
     expect(await cleaner.restore(chat, Users)).toBe(0)
+  })
+
+  it('leaves the rest of a scope that is written to while it is retired', async () => {
+    const time = manualTime()
+    const archive = await openArchive(time)
+    const rules = { idle: { does: 'retire', scope: 'conversation:*' } } as const
+    const late: (() => void)[] = []
+    const writing: Layer = {
+      ...{ name: archive.name, shared: archive.shared },
+      ...{ read: key => archive.read(key), keys: pattern => archive.keys(pattern) },
+      write: async (key, record) => {
+        await archive.write(key, record)
+        late.shift()?.() // somebody writes before what was archived is gone
+      },
+    } as Layer
+    const { replica, cleaner } = await open({ time, archive: writing, rules })
+    const [users, thread] = [
+      await replica.open(conversation('c1'), Users),
+      await replica.open(conversation('c1'), Thread),
+    ]
+    const other = await replica.open(conversation('c2'), Users)
+    for (const of of [users, other]) {
+      of.transact(() => {
+        for (let index = 0; index < 250; index++) of.set(`user ${index}`, { name: `${index}` })
+      })
+    }
+    thread.appendAll(['one', 'two'])
+    time.advance(8 * day)
+    late.push(
+      () => undefined,
+      () => thread.append('three'),
+    )
+    const report = await turning(time, cleaner.run())
+    expect(report).toMatchObject({ count: 100 + 250, complete: true, problems: [] })
+    expect([users.size, thread.length, other.size]).toEqual([150, 3, 0])
+
+    time.advance(8 * day)
+    late.push(() => users.set('new', { name: 'new' }))
+    expect((await turning(time, cleaner.run())).count).toBe(0)
+    expect([users.size, thread.length]).toEqual([151, 3])
+    time.advance(8 * day)
+    expect((await turning(time, cleaner.run())).count).toBe(154)
+    expect([users.size, thread.length]).toEqual([0, 0])
+  })
+
+  it('leaves an orphan whose parent comes while it is archived', async () => {
+    const time = manualTime()
+    const archive = await openArchive(time)
+    let late = () => {}
+    const writing = {
+      write: async (key: string, record: LayerRecord) => {
+        await archive.write(key, record)
+        late()
+      },
+    } as Layer
+    const rules = {
+      orphans: { does: 'clear-orphans', partition: 'sessions', field: 'user', parent: 'users' },
+    } as const
+    const { replica, cleaner } = await open({ time, archive: writing, rules })
+    const sessions = await replica.open(here, Sessions)
+    const users = await replica.open(here, Users)
+    sessions.set('1', { user: 'ann' })
+    sessions.set('2', { user: 'bob' })
+    time.advance(2 * day)
+    late = () => users.set('ann', { name: 'Ann' })
+    expect((await turning(time, cleaner.run())).count).toBe(1)
+    expect([...sessions.keys()]).toEqual(['1'])
   })
 
   it('takes nothing away that could not be archived', async () => {
