@@ -104,6 +104,7 @@ export type { KeyDifference } from './history/versions/view-diff.ts'
 export { viewBytes, viewDigest } from './history/view-digest.ts'
 export type { PeerOption, PeerOptions, PeerPort } from './mesh/open-mesh.ts'
 export type { PeerStatus } from './mesh/peer-status.ts'
+export type { SubscribeOptions } from './mesh/subscriptions.ts'
 export type { BudgetRules } from './model/budget-rules.ts'
 export {
   type DocumentName,

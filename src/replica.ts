@@ -16,6 +16,7 @@ import type { Mesh } from './mesh/mesh.ts'
 import { openMesh, type PeerOptions } from './mesh/open-mesh.ts'
 import type { PeerStatus } from './mesh/peer-status.ts'
 import type { Replication } from './mesh/replication.ts'
+import type { SubscribeOptions } from './mesh/subscriptions.ts'
 import { type DocumentName, documentName, scopesOf } from './model/document-name.ts'
 import { type ActorId, parseActorId } from './model/id.ts'
 import type { Scope } from './model/scope.ts'
@@ -333,6 +334,18 @@ export class Replica {
   /** Where other replicas can dial this one. */
   get addresses(): readonly string[] {
     return this.#parts.mesh?.addresses ?? []
+  }
+
+  /**
+   * Keeps what peers have of the scopes that fit a pattern, such as `room:*`, here too, opened or not.
+   * @returns ends it; what is here stays
+   * @throws SCOPE_INVALID, OPTION_INVALID, LIMIT_REACHED, CLOSED, RELAY_NOT_CONFIGURED without peers
+   */
+  subscribe(pattern: string, options: SubscribeOptions = {}): () => void {
+    this.#assertOpen()
+    const { mesh } = this.#parts
+    if (mesh) return mesh.subscribe(pattern, options)
+    throw new StatemeshError('RELAY_NOT_CONFIGURED', 'neither `peers` nor `listen` were given')
   }
 
   /** Looks into the stored documents of this replica, whatever their partitions; changes nothing. */

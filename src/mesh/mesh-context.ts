@@ -32,6 +32,12 @@ export interface MeshContext {
   address(): string | undefined
   /** Whether a document is stored here, or in use. */
   holds(name: DocumentName): boolean
+  /** The names of the documents that are stored here. */
+  stored(): Iterable<DocumentName>
+  /** Whether a document is to be taken that is not stored here. */
+  wants(name: DocumentName): boolean
+  /** The scopes of which peers are asked for all that they have. */
+  patterns(): readonly string[]
   /** Something changed that somebody may wait for. */
   onChange(acked?: DocumentName): void
   /** A peer that is linked says who else there is. */

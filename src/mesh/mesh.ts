@@ -13,7 +13,7 @@ import { Emitter } from '../base/emitter.ts'
 import { StatemeshError } from '../base/error.ts'
 import { randomFraction } from '../base/random.ts'
 import type { CancelTimer } from '../base/time.ts'
-import type { DocumentName } from '../model/document-name.ts'
+import { type DocumentName, isDocumentName } from '../model/document-name.ts'
 import type { MemberEntry } from '../protocol/frame.ts'
 import { closeCodes } from '../protocol/link-rules.ts'
 import type { Outbox } from '../sync/outbox.ts'
@@ -28,6 +28,7 @@ import { OwedDocuments } from './owed-documents.ts'
 import type { PeerAddress } from './peer-address.ts'
 import { messageBytesMax, PeerLink } from './peer-link.ts'
 import { addressStatus, linkStatus, type PeerStatus } from './peer-status.ts'
+import { type SubscribeOptions, Subscriptions } from './subscriptions.ts'
 
 export type MeshEvents = {
   /** A link, or an attempt at one, began or ended. */
@@ -42,7 +43,15 @@ export type MeshEvents = {
 export interface MeshOptions
   extends Omit<
     MeshContext,
-    'address' | 'holds' | 'onChange' | 'onMembers' | 'onRejected' | 'onWarning'
+    | 'address'
+    | 'holds'
+    | 'stored'
+    | 'wants'
+    | 'patterns'
+    | 'onChange'
+    | 'onMembers'
+    | 'onRejected'
+    | 'onWarning'
   > {
   /** How addresses are dialled that were heard of. */
   transport: Transport
@@ -91,7 +100,8 @@ export class Mesh {
   readonly #members: Membership
   /** Peers whose links broke, and until when (monotonic) they are looked for. */
   readonly #lost = new Map<string, number>()
-  readonly #stored: Set<string>
+  readonly #stored: Set<DocumentName>
+  readonly #subscriptions: Subscriptions
   readonly #listening = new Set<Listening>()
   readonly #addresses: AddressBook
   /** Links on which the other end has not introduced itself, and the addresses they were dialled at. */
@@ -109,7 +119,8 @@ export class Mesh {
   constructor(options: MeshOptions) {
     this.#options = options
     const { documents, copies, outbox } = options
-    this.#stored = new Set(options.stored)
+    this.#stored = new Set([...options.stored].filter(isDocumentName))
+    this.#subscriptions = new Subscriptions(warning => this.events.emit('warning', warning))
     this.#waiters = new Waiters(options.time)
     this.#members = new Membership(options.time, options.random)
     this.#addresses = new AddressBook({
@@ -122,6 +133,9 @@ export class Mesh {
       ...options,
       address: () => this.addresses[0],
       holds: name => this.#stored.has(name),
+      stored: () => this.#stored,
+      wants: name => this.#subscriptions.wants(name),
+      patterns: () => this.#subscriptions.patterns,
       onChange: acked => this.#changed(acked),
       onMembers: members => {
         for (const member of members) this.#members.hear(member)
@@ -141,6 +155,7 @@ export class Mesh {
     this.#stopListening = [
       documents.events.on('loaded', document => {
         this.#stored.add(document.name)
+        this.#subscriptions.took(document.name)
         for (const { link } of this.#links.values()) link.loaded(document)
       }),
       documents.events.on('unloaded', document => {
@@ -239,6 +254,17 @@ export class Mesh {
     this.disconnect()
     this.#waiters.rejectAll(new StatemeshError('CLOSED', 'the replica was closed'))
     await Promise.all([...this.#listening].map(listening => listening.close()))
+  }
+
+  /**
+   * Keeps what peers have of these scopes here as well.
+   *
+   * @throws SCOPE_INVALID, OPTION_INVALID, LIMIT_REACHED
+   */
+  subscribe(pattern: string, options: SubscribeOptions): () => void {
+    const end = this.#subscriptions.add(pattern, options, this.#stored)
+    for (const { link } of this.#links.values()) link.askFor([pattern])
+    return end
   }
 
   /** A token was taken back: links that used it end. */

@@ -6,10 +6,9 @@
  * P2. Every document that is loaded here is offered to the peer, unless the peer has refused it.
  * P3. Where tokens are asked for, whoever dialled shows its own first, and the other end only to
  *     somebody whom it knows. A document is exchanged as far as the peer's token allows it.
- * P4. What the peer opens and this replica has stored is loaded for it, and kept in memory while it
- *     is in use; what is not held here is refused.
+ * P4. What the peer opens and this replica has stored, or wants, is loaded for it, and kept in memory
+ *     while it is in use; what is not held here is refused.
  */
-import { Backoff } from '../base/backoff.ts'
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
 import type { CancelTimer } from '../base/time.ts'
 import type { ReplicaDocument } from '../document/replica-document.ts'
@@ -22,7 +21,11 @@ import type { Link } from '../transport/transport.ts'
 import { includesRight, type Right } from '../trust/grants.ts'
 import { Pass } from '../trust/pass.ts'
 import { AntiEntropy } from './anti-entropy.ts'
+import { type Exchange, newExchange } from './exchange.ts'
 import type { MeshContext } from './mesh-context.ts'
+import { Offering } from './offering.ts'
+import { closeCodeOf, denied, notHeld } from './refusal.ts'
+import { patternsMax } from './subscriptions.ts'
 
 export interface PeerLinkOptions {
   link: Link
@@ -42,17 +45,6 @@ export interface PeerIdentity {
   readonly store: string
   /** Where it can be dialled, if anywhere. */
   readonly address: string | undefined
-}
-
-interface Exchange {
-  channel: DocumentChannel | undefined
-  synced: boolean
-  /** Whether the peer has put it away until it changes. */
-  rests: boolean
-  /** Why the peer does not take part, or no more. */
-  refusal: StatemeshError | undefined
-  readonly backoff: Backoff
-  cancelRetry: CancelTimer | undefined
 }
 
 /** The longest message that we accept: the state of a document of that size. */
@@ -85,11 +77,14 @@ export class PeerLink {
   #pass: Pass | undefined
   /** Opens that came before the mesh has settled. */
   #early: FrameOf<'open'>[] = []
+  /** Scopes that the peer has asked for before that. */
+  #earlyPatterns: string[] = []
   #state: 'greeting' | 'greeted' | 'open' | 'ended' = 'greeting'
   #failure: StatemeshError | undefined
   #cancelGreeting: CancelTimer
   #leaves = false
   readonly #antiEntropy: AntiEntropy
+  readonly #offering: Offering
   #offences = 0
   #degree = 0
   readonly #exchanges = new Map<DocumentName, Exchange>()
@@ -106,6 +101,7 @@ export class PeerLink {
         this.#session.send({ type: 'digest', channel, ...digests }),
       onDiverged: name => onWarning(this.#diverged(name)),
     })
+    this.#offering = this.#openOffering()
     this.#cancelGreeting = time.after(greetingMilliseconds, () =>
       this.fail(new StatemeshError('PROTOCOL_UNSUPPORTED', 'it does not introduce itself')),
     )
@@ -127,6 +123,7 @@ export class PeerLink {
         this.#degree = links
         this.#options.context.onMembers(members.slice(0, membersMax))
       },
+      onInterest: ({ patterns }) => this.#asked(patterns),
       onDigest: (channel, digests) => this.#antiEntropy.heard(channel, digests),
       onOpened: open => void this.#offered(open),
       onOffence: error => this.#offended(error),
@@ -190,7 +187,15 @@ export class PeerLink {
     const { documents, blobs } = this.#options.context
     if (this.#session.blobs) blobs?.peerLinked(this.#session.blobs)
     for (const document of documents.loaded) this.#open(document)
+    this.askFor(this.#options.context.patterns())
+    this.#asked(this.#earlyPatterns.splice(0))
     for (const open of this.#early.splice(0)) void this.#offered(open)
+  }
+
+  /** Asks the peer for all that it has of these scopes. */
+  askFor(patterns: readonly string[]): void {
+    if (this.#state !== 'open' || patterns.length === 0) return
+    this.#session.send({ type: 'interest', patterns })
   }
 
   /** Looks whether the peer's token was revoked. */
@@ -326,14 +331,42 @@ export class PeerLink {
     this.fail(error, closeCodeOf(error, this.dialled))
   }
 
+  #openOffering(): Offering {
+    const { time, documents, copies, stored, onWarning } = this.#options.context
+    const has = (name: DocumentName, version = 0) =>
+      copies.has(name, this.identity?.store ?? '', version)
+    return new Offering({
+      ...{ time, documents, onWarning, has },
+      stored: () => [...stored()].filter(name => this.#right(name) !== undefined),
+      open: document => this.#open(document),
+      isSettled: ({ name, version }) => {
+        const exchange = this.#exchanges.get(name)
+        const isOver = exchange?.channel === undefined || exchange.refusal !== undefined
+        return isOver || has(name, version)
+      },
+    })
+  }
+
+  #asked(patterns: readonly string[]): void {
+    if (this.#state !== 'open') {
+      this.#earlyPatterns = [...this.#earlyPatterns, ...patterns].slice(0, patternsMax)
+      return
+    }
+    try {
+      this.#offering.ask(patterns)
+    } catch (thrown) {
+      this.fail(toStatemeshError(thrown, 'SCOPE_INVALID'))
+    }
+  }
+
   // P4
   async #offered(open: FrameOf<'open'>): Promise<void> {
-    const { holds, documents, onWarning } = this.#options.context
+    const { holds, wants, documents, onWarning } = this.#options.context
     try {
       if (this.#state !== 'open') return this.#keepForLater(open)
       const name = parseDocumentName(open.document)
       if (this.#right(name) === undefined) throw denied()
-      if (!holds(name)) throw notHeld()
+      if (!holds(name) && !wants(name)) throw notHeld()
       const { document, release } = await documents.hold(name)
       if (!this.#session.isOffered(open)) return release()
       this.#serve(document, release)
@@ -357,7 +390,7 @@ export class PeerLink {
     this.fail(new StatemeshError('LIMIT_REACHED', 'too many documents before the introduction'))
   }
 
-  /** Keeps a document in memory for the peer, while it changes or is open here (P4). */
+  /** Keeps a document in memory for the peer, while it comes or changes (P4). */
   #serve(document: ReplicaDocument, release: () => void): void {
     const { time, idleMilliseconds } = this.#options.context
     this.#served.get(document.name)?.()
@@ -365,7 +398,9 @@ export class PeerLink {
     let cancel: CancelTimer
     const look = () => {
       cancel = time.after(idleMilliseconds, () => {
-        if (document.version === version) return this.#served.get(document.name)?.()
+        const exchange = this.#exchanges.get(document.name)
+        const isComing = exchange?.channel !== undefined && !exchange.synced
+        if (document.version === version && !isComing) return this.#served.get(document.name)?.()
         version = document.version
         look()
       })
@@ -392,6 +427,7 @@ export class PeerLink {
     const channel = this.#session.openChannel(document, incarnation.generation, {
       acked: (level, version) => {
         if (level === 'durable') copies.acked(document.name, store, version)
+        this.#offering.evaluate()
         onChange(document.name)
       },
       synced: () => {
@@ -418,26 +454,15 @@ export class PeerLink {
   }
 
   #exchange(name: DocumentName): Exchange {
-    let exchange = this.#exchanges.get(name)
-    if (exchange === undefined) {
-      const { random } = this.#options.context
-      const backoff = new Backoff({ random, millisecondsMin: 500, millisecondsMax: 30_000 })
-      exchange = {
-        channel: undefined,
-        synced: false,
-        rests: false,
-        refusal: undefined,
-        backoff,
-        cancelRetry: undefined,
-      }
-      this.#exchanges.set(name, exchange)
-    }
+    const exchange = this.#exchanges.get(name) ?? newExchange(this.#options.context.random)
+    this.#exchanges.set(name, exchange)
     return exchange
   }
 
   #refused(document: ReplicaDocument, exchange: Exchange, error: StatemeshError): void {
     const { time, onRejected, onChange } = this.#options.context
     exchange.refusal = error
+    this.#offering.evaluate()
     onChange()
     if (error.code === 'CHANNEL_UNKNOWN') return // it has none of it, or needs it no more
     onRejected(document.name, error)
@@ -464,25 +489,10 @@ export class PeerLink {
     this.#cancelGreeting()
     this.#pass?.stop()
     this.#antiEntropy.close()
+    this.#offering.stop()
     for (const { cancelRetry } of this.#exchanges.values()) cancelRetry?.()
     this.#exchanges.clear()
     for (const release of [...this.#served.values()]) release()
     this.#options.onEnded(this, code, reason)
   }
-}
-
-function denied(): StatemeshError {
-  return new StatemeshError('ACCESS_DENIED', 'the token does not open the document')
-}
-
-/** The code that ends a link for an error; an end that dialled may send fewer of them. */
-function closeCodeOf({ code, retryable }: StatemeshError, dialled: boolean): number {
-  if (code === 'TOKEN_INVALID' || code === 'TOKEN_EXPIRED') return closeCodes.tokenInvalid
-  if (code === 'ACCESS_DENIED') return closeCodes.denied
-  if (!retryable) return closeCodes.malformed
-  return dialled ? closeCodes.silent : closeCodes.tryLater
-}
-
-function notHeld(): StatemeshError {
-  return new StatemeshError('CHANNEL_UNKNOWN', 'the document is not held here')
 }

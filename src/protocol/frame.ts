@@ -81,6 +81,8 @@ export type Frame =
     }
   /** What the sender holds of the document of its channel, as digests. */
   | { type: 'digest'; channel: number; state: string; content: string }
+  /** Asks for all that the other end has of these scopes, by their patterns. */
+  | { type: 'interest'; patterns: readonly string[] }
   | BlobFrame
 
 type FrameType = Frame['type']
@@ -285,6 +287,17 @@ const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
       state: reader.string(),
       content: reader.string(),
     }),
+  },
+  interest: {
+    tag: 20,
+    write(encoder, { patterns }) {
+      for (const pattern of patterns) encoding.writeVarString(encoder, pattern)
+    },
+    read(reader) {
+      const patterns: string[] = []
+      while (!reader.atEnd) patterns.push(reader.string())
+      return { type: 'interest', patterns }
+    },
   },
   ...blobCodecs,
 }

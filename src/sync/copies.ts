@@ -25,6 +25,11 @@ export class Copies {
     holders.set(store, Math.max(version, holders.get(store) ?? -1))
   }
 
+  /** Whether a store has a document up to a version. */
+  has(name: DocumentName, store: string, version: number): boolean {
+    return (this.#holders.get(name)?.get(store) ?? -1) >= version
+  }
+
   /** How many other stores have a document up to a version. */
   count(name: DocumentName, version: number): number {
     let count = 0

@@ -37,6 +37,8 @@ export interface LinkSessionOptions {
   onReady(hello: FrameOf<'hello'>): void
   /** The peer says who else there is. */
   onMembers?(members: FrameOf<'members'>): void
+  /** The peer asks for all that is stored here of some scopes. */
+  onInterest?(interest: FrameOf<'interest'>): void
   /** The peer says what it holds of a channel's document. */
   onDigest?(channel: DocumentChannel, digest: FrameOf<'digest'>): void
   /** The peer opens a document that is not open here; see `answerOpen`. Default: it is refused. */
@@ -258,6 +260,8 @@ export class LinkSession implements ChannelLink {
         return this.#options.onPeer?.(frame)
       case 'members':
         return this.#options.onMembers?.(frame)
+      case 'interest':
+        return this.#options.onInterest?.(frame)
       case 'digest': {
         const channel = this.#peerChannels.get(frame.channel)
         return channel && this.#options.onDigest?.(channel, frame)

@@ -50,6 +50,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   record('pong', { nonce: number }),
   record('token', { token: text }),
   record('digest', { channel: number, state: text, content: text }),
+  record('interest', { patterns: fc.array(text, { maxLength: 5 }) }),
   record('members', {
     links: number,
     members: fc.array(fc.record({ store: text, address: text, age: number }), { maxLength: 5 }),

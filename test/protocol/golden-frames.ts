@@ -89,6 +89,10 @@ export const goldenFrames: readonly GoldenFrame[] = [
     frame: { type: 'peer', store: 's1', address: 'ws://a', token: '' },
     hex: '0c 0c 02 7331 06 77733a2f2f61 00',
   },
+  {
+    frame: { type: 'interest', patterns: ['room:*', '**'] },
+    hex: '0b 14 06 726f6f6d3a2a 02 2a2a',
+  },
   { frame: { type: 'members', links: 3, members: [] }, hex: '02 0d 03' },
   {
     frame: { type: 'digest', channel: 2, state: 'ab', content: 'c' },
