@@ -1,12 +1,14 @@
 /** The machines of a run: some replicas and one relay, on a network, with what they are checked by. */
+import { GrantedContent } from '../checkers/granted-content.ts'
 import { liveClocks, loggedClocks } from '../oracle/document-clocks.ts'
 import { native, nativeDocument } from '../workloads/native.ts'
-import type { Player } from '../workloads/workload.ts'
+import type { Guard, Player } from '../workloads/workload.ts'
 import { Clock } from '../world/clock.ts'
 import { Disk } from '../world/disk.ts'
 import { Network } from '../world/network.ts'
 import type { SimulatedProcess } from '../world/process.ts'
 import type { World } from '../world/world.ts'
+import { Authority } from './authority.ts'
 import { Evidence } from './evidence.ts'
 import type { FleetPlan } from './fleet-plan.ts'
 import { RelayNode } from './relay-node.ts'
@@ -30,10 +32,15 @@ export class Fleet {
       return new Clock(world, { skew, rate: 1 + dice.between(-plan.drift, plan.drift) })
     }
     const { evidence, network } = this
+    const relayClock = clock()
+    const guard = plan.workloads.some(({ guarded }) => guarded)
+      ? this.#guard(relayClock, plan)
+      : undefined
     this.relay = new RelayNode({
       world,
       network,
-      clock: clock(),
+      clock: relayClock,
+      verifier: guard && (time => guard.authority.verifier(time)),
       disk: new Disk(world, 'relay', plan.disk),
       compactionUpdates: plan.compactionUpdates,
       compactionPauseMilliseconds: plan.compactionPauseMilliseconds,
@@ -56,6 +63,7 @@ export class Fleet {
         idleMilliseconds: plan.idleMilliseconds,
         compactionUpdates: plan.replicaCompactionUpdates,
         evidence,
+        guard,
       })
     })
     const stockClients = plan.workloads.includes(native) ? plan.stockClients : 0
@@ -119,6 +127,14 @@ export class Fleet {
   /** All agree: players look for the last time. */
   async conclude(): Promise<void> {
     await Promise.all(this.#players.map(player => player.conclude?.()))
+  }
+
+  #guard(clock: Clock, { clocksRight }: FleetPlan): Guard {
+    const { world, evidence } = this
+    const revoke = (tokenId: string) => this.relay.revoke(tokenId)
+    const authority = new Authority({ world, clock, clocksRight, revoke })
+    const { losses } = evidence
+    return { authority, content: new GrantedContent({ world, authority, losses }) }
   }
 
   get #players(): Player[] {

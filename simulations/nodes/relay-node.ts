@@ -6,6 +6,7 @@ import type { TimeSource } from '../../src/base/time.ts'
 import { subprotocol } from '../../src/protocol/frame.ts'
 import { type CompactingStorage, withCompaction } from '../../src/storage/compaction.ts'
 import { mergeLog } from '../../src/storage/merge-log.ts'
+import type { TokenVerifier } from '../../src/trust/token.ts'
 import { checkNothingLeft } from '../checkers/bounds.ts'
 import { checkRelayEvent } from '../checkers/refusals.ts'
 import { loggedClocks } from '../oracle/document-clocks.ts'
@@ -30,6 +31,8 @@ export interface RelayNodeOptions {
   /** Whether somebody in the world sends what an honest replica would not. */
   hostile: boolean
   evidence: Evidence
+  /** Checks tokens, where they are asked for. */
+  verifier?: ((time: TimeSource) => TokenVerifier) | undefined
 }
 
 export const relayName = 'relay'
@@ -96,6 +99,11 @@ export class RelayNode {
     this.#end(process)
   }
 
+  /** Takes a token back; undefined while it is down. */
+  revoke(tokenId: string): Promise<void> | undefined {
+    return this.#running?.relay.revoke({ tokenId })
+  }
+
   /** A fault took from its disk what was durable there. */
   loseData(): void {
     this.#options.evidence.losses.add(this.name)
@@ -112,7 +120,7 @@ export class RelayNode {
   }
 
   async #open(process: SimulatedProcess): Promise<void> {
-    const { world, network, roomIdleMilliseconds, hostile } = this.#options
+    const { world, network, roomIdleMilliseconds, hostile, verifier } = this.#options
     const { time, random } = process
     const storage = withCompaction(this.disk.storage(process), {
       time,
@@ -126,6 +134,7 @@ export class RelayNode {
     const relay = await createRelay({
       memory: () => undefined, // the real one would not be the same in every run
       storage,
+      ...(verifier && { tokens: verifier(time) }),
       time,
       random,
       limits: { roomIdleMilliseconds },
@@ -143,8 +152,8 @@ export class RelayNode {
       process,
       messageBytesMax: defaultRelayLimits.messageBytesMax,
       // A stock client names no subprotocol, and a document in its path.
-      onLink: (link, _, path) =>
-        relay.accept(link, path === '/' ? { path, subprotocol } : { path }),
+      onLink: (link, _, path, token) =>
+        relay.accept(link, path === '/' ? { path, subprotocol, token } : { path, token }),
     })
     this.#running = { relay, storage }
     world.tell(this.name, 'is up')

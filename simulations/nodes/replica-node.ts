@@ -13,7 +13,7 @@ import { AckedClocks } from '../checkers/durability.ts'
 import { checkRefusal } from '../checkers/refusals.ts'
 import { Violation } from '../checkers/violation.ts'
 import { copyClocks, liveClocks } from '../oracle/document-clocks.ts'
-import type { Player, Seat, WorkloadRun } from '../workloads/workload.ts'
+import type { Guard, Player, Seat, WorkloadRun } from '../workloads/workload.ts'
 import type { Clock } from '../world/clock.ts'
 import type { Dice } from '../world/dice.ts'
 import type { Disk } from '../world/disk.ts'
@@ -35,6 +35,8 @@ export interface ReplicaNodeOptions {
   /** A log with so many updates is compacted. */
   compactionUpdates: number
   evidence: Evidence
+  /** Where the relay asks for tokens. */
+  guard: Guard | undefined
 }
 
 /** What a flush may answer where the network or the disk fails. */
@@ -43,6 +45,13 @@ const excused: ReadonlySet<string> = new Set([
   'STORAGE_UNAVAILABLE',
   'CLOSED',
   'LINK_FAILED',
+])
+
+/** And where the relay asks for tokens. */
+const excusedByGuard: ReadonlySet<string> = new Set([
+  'ACCESS_DENIED',
+  'TOKEN_EXPIRED',
+  'TOKEN_INVALID',
 ])
 
 const restartMilliseconds = 500
@@ -163,7 +172,9 @@ export class ReplicaNode {
       thrown => {
         const code = thrown instanceof StatemeshError ? thrown.code : String(thrown)
         marks.hit(`flush ${code}`)
-        if (!excused.has(code)) this.#world.fail(new Violation('flush', `${this.name}: ${thrown}`))
+        const denied = this.#options.guard !== undefined && excusedByGuard.has(code)
+        if (!denied && !excused.has(code))
+          this.#world.fail(new Violation('flush', `${this.name}: ${thrown}`))
       },
     )
   }
@@ -173,12 +184,13 @@ export class ReplicaNode {
   }
 
   async #open(process: SimulatedProcess): Promise<void> {
-    const { world, disk, network, workloads } = this.#options
+    const { world, disk, network, workloads, guard } = this.#options
     const replica = await openReplica({
       memory: () => undefined, // the real one would not be the same in every run
       actor: this.name,
       storage: disk.storage(process),
       relay: relayAddress,
+      ...(guard && { token: () => guard.authority.token(this.name) }),
       idleMilliseconds: this.#options.idleMilliseconds,
       compactionUpdates: this.#options.compactionUpdates,
       transport: network.transport(process),
@@ -215,6 +227,7 @@ export class ReplicaNode {
       marks: this.#world.marks,
       time,
       random,
+      guard: this.#options.guard,
       losses: this.#options.evidence.losses,
       document: (scope, name) => this.#openDocument(replica, scope, name),
       open: async (scope, definition) => {

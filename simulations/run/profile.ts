@@ -125,7 +125,9 @@ export function drawPlan(dice: Dice, profile: ProfileName, size: PlanSize): Plan
 }
 
 function drawWorkloads(dice: Dice): Workload[] {
-  return dice.shuffled(workloads).slice(0, 1 + dice.below(3))
+  const chosen = dice.shuffled(workloads).slice(0, 1 + dice.below(3))
+  const guarded = chosen.find(workload => workload.guarded)
+  return guarded === undefined ? chosen : [guarded]
 }
 
 function drawFaults(dice: Dice, rates: readonly FaultRate[], swarm: boolean): FaultPlan[] {

@@ -2,6 +2,7 @@
  * Bugs planted in the product, each of a kind that somebody has shipped. A tester that does not
  * find them is not to be trusted; the first, a disk that lies, is the canary.
  */
+import { Channel } from '../../server/channel.ts'
 import { Room } from '../../server/room.ts'
 import { RoomContent } from '../../server/room-content.ts'
 import { Journal } from '../../src/document/journal.ts'
@@ -19,6 +20,8 @@ import { RegisterView } from '../../src/partition/register/register-view.ts'
 import { Incarnation } from '../../src/storage/incarnation.ts'
 import { DocumentProgress } from '../../src/sync/document-progress.ts'
 import { Outbox } from '../../src/sync/outbox.ts'
+import { Pass } from '../../src/trust/pass.ts'
+import { Revocations } from '../../src/trust/revocations.ts'
 import type { Fleet } from '../nodes/fleet.ts'
 import type { ProfileName } from '../run/profile.ts'
 import { DiskImage } from '../world/disk-image.ts'
@@ -366,5 +369,37 @@ export const plantedBugs: readonly PlantedBug[] = [
           },
       )
     },
+  },
+  {
+    name: 'the relay opens a document that no grant covers, to read',
+    profile: 'calm',
+    plant: () =>
+      patchMethod(
+        Pass.prototype,
+        'right',
+        right =>
+          function (document) {
+            return right.call(this, document) ?? 'read'
+          },
+      ),
+  },
+  {
+    name: 'the relay takes what a reader writes',
+    profile: 'calm',
+    plant: () =>
+      patchMethod(
+        Channel.prototype,
+        'admit',
+        admit =>
+          function (structure, known) {
+            this.mayWrite = true
+            admit.call(this, structure, known)
+          },
+      ),
+  },
+  {
+    name: 'a revoked token stays good',
+    profile: 'calm',
+    plant: () => patchMethod(Revocations.prototype, 'check', () => () => undefined),
   },
 ]

@@ -8,6 +8,7 @@ import { logs } from './logs.ts'
 import { migrations } from './migrations.ts'
 import { modules } from './modules.ts'
 import { native } from './native.ts'
+import { permissions } from './permissions.ts'
 import { registers } from './registers.ts'
 import { transitions } from './transitions.ts'
 import { visitors } from './visitors.ts'
@@ -26,4 +27,5 @@ export const workloads: readonly Workload[] = [
   migrations,
   transitions,
   visitors,
+  permissions,
 ]

@@ -9,8 +9,15 @@ import type { Scope } from '../../src/model/scope.ts'
 import type { AnyPartitionDefinition, PartitionHandle } from '../../src/partition/open-partition.ts'
 import type { Replica } from '../../src/replica.ts'
 import type { StateReplica } from '../../src/state/replica-port.ts'
+import type { GrantedContent } from '../checkers/granted-content.ts'
+import type { Authority } from '../nodes/authority.ts'
 import type { Dice } from '../world/dice.ts'
 import type { Marks } from '../world/marks.ts'
+
+export interface Guard {
+  readonly authority: Authority
+  readonly content: GrantedContent
+}
 
 /** A place at a replica that has just started, and what a player may use there. */
 export interface Seat {
@@ -26,6 +33,8 @@ export interface Seat {
   readonly random: RandomSource
   /** The machines whose disks lost, by a fault, what was durable there. */
   readonly losses: ReadonlySet<string>
+  /** Where the relay asks for tokens: who gives them out, and what judges what they let through. */
+  readonly guard?: Guard | undefined
   /** Opens the document of a partition, for oracles to look at, and has the checkers watch it. */
   document(scope: Scope, name: string): Promise<Y.Doc>
   /** Opens a partition, with the document under it. */
@@ -65,6 +74,8 @@ export interface Conditions {
 
 export interface Workload {
   readonly name: string
+  /** Whether the relay asks for tokens; such a workload is alone in its run. */
+  readonly guarded?: true
   /** Draws the options of a run. */
   plan(dice: Dice, conditions: Conditions): WorkloadRun
 }

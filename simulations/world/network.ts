@@ -22,7 +22,7 @@ export interface SimulatedListener {
   readonly process: SimulatedProcess
   readonly messageBytesMax: number
   /** @param path what stands behind the name of the machine, from its first slash; `/` without one */
-  onLink(link: Link, from: string, path: string): void
+  onLink(link: Link, from: string, path: string, token: string | undefined): void
 }
 
 interface Connection {
@@ -158,7 +158,7 @@ export class Network {
   #connect(
     from: SimulatedProcess,
     listener: SimulatedListener,
-    { messageBytesMax, path }: DialOptions & { path: string },
+    { messageBytesMax, path, token }: DialOptions & { path: string },
   ): Link {
     const world = this.#world
     const onSent = (message: Uint8Array) => {
@@ -188,7 +188,7 @@ export class Network {
     accepted.connect(back, there)
     const connection: Connection = { ends: [dialled, accepted], pipes: [there, back] }
     this.#connections.add(connection)
-    listener.onLink(accepted, from.name, path)
+    listener.onLink(accepted, from.name, path, token)
     return dialled
   }
 

@@ -13,6 +13,9 @@ const quick: readonly [start: string, workload: string, checker: string][] = [
   ['transactions are written', 'registers', 'atomic transactions'],
   ['conflicts are not seen', 'registers', 'exact conflicts'],
   ['compaction drops', 'native', ''],
+  ['the relay opens a document that no grant', 'permissions', 'granted content'],
+  ['the relay takes what a reader', 'permissions', 'granted content'],
+  ['a revoked token', 'permissions', 'granted content'],
   ['a counter loses', 'counters', 'exact counters'],
 ]
 
