@@ -102,7 +102,7 @@ export type { Reversal } from './history/versions/reversal.ts'
 export type { Version } from './history/versions/version-store.ts'
 export type { KeyDifference } from './history/versions/view-diff.ts'
 export { viewBytes, viewDigest } from './history/view-digest.ts'
-export type { PeerOption, PeerOptions, PeerPort } from './mesh/open-mesh.ts'
+export type { PeerOption, PeerOptions } from './mesh/open-mesh.ts'
 export type { PeerStatus } from './mesh/peer-status.ts'
 export type { SubscribeOptions } from './mesh/subscriptions.ts'
 export type { BudgetRules } from './model/budget-rules.ts'
@@ -308,6 +308,8 @@ export {
   type Reply,
   type Tags,
 } from './state/process-definition.ts'
+export { linkToProcess, type ProcessLink, type ProcessLinkOptions } from './state/process-link.ts'
+export { type ListenForMessagesOptions, listenForMessages } from './state/process-listener.ts'
 export { type Answer, openReadThrough, type ReadThrough } from './state/read-through.ts'
 export { standardTransitions } from './state/standard-transitions.ts'
 export {
@@ -347,6 +349,7 @@ export type { FlushLevel, FlushOptions, SyncedOptions } from './sync/flush-optio
 export type { TokenOption } from './sync/token-source.ts'
 export type { AcceptOptions, Acceptor, Listening } from './transport/acceptor.ts'
 export { createMemoryNetwork, type MemoryNetwork } from './transport/memory-transport.ts'
+export type { PeerPort } from './transport/port-acceptor.ts'
 export {
   createPortNetwork,
   type MessagePortLike,

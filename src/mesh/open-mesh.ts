@@ -13,24 +13,14 @@ import type { RelaySync } from '../sync/relay-sync.ts'
 import type { ReplicaBlobs } from '../sync/replica-blobs.ts'
 import { type TokenOption, TokenSource } from '../sync/token-source.ts'
 import type { Acceptor } from '../transport/acceptor.ts'
-import { isLoopback } from '../transport/loopback.ts'
+import { type PeerPort, portAcceptor } from '../transport/port-acceptor.ts'
 import type { Transport } from '../transport/transport.ts'
-import {
-  type WebSocketAcceptorOptions,
-  websocketAcceptor,
-} from '../transport/websocket-acceptor.ts'
 import { websocketTransport } from '../transport/websocket-transport.ts'
 import { Access } from '../trust/access.ts'
 import { openRevocations } from '../trust/revocations.ts'
 import type { TokenVerifier } from '../trust/token.ts'
 import { Mesh } from './mesh.ts'
 import { Replication } from './replication.ts'
-
-/** Where a replica listens for others. */
-export type PeerPort = Omit<WebSocketAcceptorOptions, 'subprotocol'> & {
-  /** Listen beyond this machine although no tokens are asked for. */
-  insecure?: boolean
-}
 
 /** A peer that is reached another way than others. */
 export interface PeerOption {
@@ -130,8 +120,9 @@ async function joinMesh(
     outbox: sync === undefined ? outbox : undefined,
   })
   try {
+    const rules = { subprotocol, asksForTokens: parts.access !== undefined }
     for (const place of [listen].flat()) {
-      await mesh.listen('listen' in place ? place : portAcceptor(place, parts.access))
+      await mesh.listen('listen' in place ? place : portAcceptor(place, rules))
     }
   } catch (thrown) {
     await mesh.close()
@@ -141,13 +132,4 @@ async function joinMesh(
     peers.map(peer => (typeof peer === 'string' ? { address: peer, transport: dialled } : peer)),
   )
   return mesh
-}
-
-function portAcceptor(port: PeerPort, access: Access | undefined): Acceptor {
-  const { host = '127.0.0.1', insecure = false } = port
-  if (access === undefined && !insecure && !isLoopback(host)) {
-    const why = `everybody who can reach ${host} could read and write all: give tokens, or say so`
-    throw new StatemeshError('OPTION_INVALID', why)
-  }
-  return websocketAcceptor({ ...port, subprotocol })
 }

@@ -17,11 +17,11 @@ export interface Tags {
 
 export interface ProcessMessage<Data = unknown> {
   readonly id: string
-  /** Who sent it: the actor in whose name it stands in the log. */
+  /** Who sent it: the actor in whose name it stands in the log, or who is at the end of the link. */
   readonly from: string
   readonly tags: Tags
   readonly data: Data
-  /** The hybrid timestamp of its sending. */
+  /** The hybrid timestamp of its sending, or of its coming where it came over a link. */
   readonly timestamp: number
 }
 
@@ -57,10 +57,12 @@ export interface Handling {
   readonly status: 'started' | 'done'
   /** Tells one run of a handler from another. */
   readonly run: string
+  /** Who sent the message that ran. */
+  readonly from?: string
   readonly reply?: Omit<Reply, 'id'>
 }
 
-/** What is in the log. */
+/** What is in the log, and goes over a link. */
 export interface SentMessage {
   readonly id: string
   readonly tags: Tags

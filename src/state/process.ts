@@ -1,6 +1,6 @@
 /**
- * An open process: messages go in as entries of a log, one actor handles each, and the reply is a
- * register under the id of the message.
+ * An open process: messages go in as entries of a log, or come over a link (`process-listener.ts`),
+ * one actor handles each, and the reply is a register under the id of the message.
  *
  * A handler runs at most once for an id, wherever and however often that was sent, and however the
  * network is cut:
@@ -16,6 +16,8 @@ import { Emitter } from '../base/emitter.ts'
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
 import { type RandomSource, randomId, systemRandom } from '../base/random.ts'
 import { systemTime, type TimeSource } from '../base/time.ts'
+import { HybridClock } from '../clock/hybrid-clock.ts'
+import { type DocumentName, documentName } from '../model/document-name.ts'
 import { checkId, parseActorId } from '../model/id.ts'
 import type { Scope } from '../model/scope.ts'
 import { encodeValue } from '../model/value.ts'
@@ -32,6 +34,7 @@ import {
   serverOf,
   type Tags,
 } from './process-definition.ts'
+import { checkTags, failure, matches, readMessage } from './process-message.ts'
 import type { OpenOptions, StateReplica } from './replica-port.ts'
 
 export interface OpenProcessOptions extends OpenOptions {
@@ -51,6 +54,7 @@ export interface RequestOptions extends SendOptions {
 
 interface Parts<Context> {
   readonly replica: StateReplica
+  readonly scope: Scope
   readonly definition: ProcessDefinition<Context>
   readonly actor: string
   readonly inbox: LogPartition<SentMessage>
@@ -59,7 +63,7 @@ interface Parts<Context> {
   readonly random: RandomSource
 }
 
-const timeoutDefault = 5_000
+export const replyMillisecondsDefault = 5_000
 
 /** @throws as `Replica.open` does */
 export async function openProcess<Context>(
@@ -74,6 +78,7 @@ export async function openProcess<Context>(
     const handled = await replica.open(scope, definition.handled, { actor })
     return new Process({
       replica,
+      scope,
       definition,
       actor: parseActorId(actor),
       inbox,
@@ -91,12 +96,25 @@ export class Process<Context> {
   readonly #parts: Parts<Context>
   #queue: Promise<void> = Promise.resolve()
   #serving: { readonly context: Context; stop(): void } | undefined
-  readonly #running = new Set<string>()
+  /** The messages that wait or run, each with what comes of it: a problem, or none. */
+  readonly #running = new Map<string, Promise<StatemeshError | undefined>>()
+  readonly #clock: HybridClock
   readonly #events = new Emitter<{ problem: StatemeshError }>()
 
   /** Not for users: `openProcess` makes it. */
   constructor(parts: Parts<Context>) {
     this.#parts = parts
+    this.#clock = new HybridClock({ time: parts.time })
+  }
+
+  /** The document of the log: whoever may write it may send messages. */
+  get inbox(): DocumentName {
+    return documentName(this.#parts.scope, this.#parts.definition.inbox.name)
+  }
+
+  /** In whose name it serves. */
+  get actor(): string {
+    return this.#parts.actor
   }
 
   /**
@@ -107,9 +125,7 @@ export class Process<Context> {
    */
   send(tags: Tags, data: unknown = null, options: SendOptions = {}): string {
     const id = checkId(options.id ?? randomId(this.#parts.random), 'a message id')
-    for (const value of Object.values(tags)) {
-      if (typeof value !== 'string') throw new StatemeshError('VALUE_INVALID', 'a tag is a text')
-    }
+    checkTags(tags)
     this.#parts.inbox.append({ id, tags, data })
     return id
   }
@@ -121,7 +137,7 @@ export class Process<Context> {
    * as `send` does
    */
   request(tags: Tags, data: unknown = null, options: RequestOptions = {}): Promise<Reply> {
-    const { timeoutMilliseconds = timeoutDefault } = options
+    const { timeoutMilliseconds = replyMillisecondsDefault } = options
     const { handled, time } = this.#parts
     const id = this.send(tags, data, options)
     return new Promise((resolve, reject) => {
@@ -179,7 +195,7 @@ export class Process<Context> {
     }
     if (this.#serving) throw new StatemeshError('OPTION_INVALID', 'it serves already')
     const leave = inbox.subscribe(arrivals => {
-      for (const { entry } of arrivals) this.#enqueue(entry)
+      for (const { entry } of arrivals) this.#arrived(entry)
     })
     const stop = () => {
       leave()
@@ -187,8 +203,35 @@ export class Process<Context> {
     }
     const serving = { context, stop }
     this.#serving = serving
-    for (const entry of inbox) this.#enqueue(entry)
+    for (const entry of inbox) this.#arrived(entry)
     return stop
+  }
+
+  /**
+   * Handles a message that came another way than the log, in its turn. It runs at most once for its
+   * id, whichever ways that came.
+   *
+   * @returns its reply, that of the first run, when it is on disk here
+   * @throws OPTION_INVALID if this actor does not serve, or the message is another's; ACCESS_DENIED if
+   * somebody else has sent one of this id; ID_INVALID, VALUE_INVALID, CLOSED, STORAGE_UNAVAILABLE
+   */
+  async handle({ id, from, tags, data }: SentMessage & { from: string }): Promise<Reply> {
+    const { definition, actor, handled, replica } = this.#parts
+    checkId(id, 'a message id')
+    parseActorId(from)
+    checkTags(tags)
+    if (this.#serving === undefined || serverOf(definition.servers, id) !== actor) {
+      throw new StatemeshError('OPTION_INVALID', `${actor} does not serve the message ${id}`)
+    }
+    const timestamp = this.#clock.next()
+    const problem = await this.#enqueue(Object.freeze({ id, from, tags, data, timestamp }))
+    const handling = handled.get(id)
+    if (problem !== undefined && handling?.reply === undefined) throw problem
+    if (handling?.from !== from) {
+      throw new StatemeshError('ACCESS_DENIED', `the message ${id} is somebody else's`)
+    }
+    await replica.flush({ level: 'local' })
+    return this.reply(id) as Reply
   }
 
   /** Calls `listener` where a message could not be handled: the disk failed, or all was closed. */
@@ -212,37 +255,51 @@ export class Process<Context> {
     this.#parts.handled.close()
   }
 
-  #enqueue(entry: LogEntry<SentMessage>): void {
+  #arrived(entry: LogEntry<SentMessage>): void {
     const message = readMessage(entry)
     const { definition, actor, handled } = this.#parts
     if (message === undefined || serverOf(definition.servers, message.id) !== actor) return
-    if (this.#running.has(message.id) || handled.get(message.id)?.status === 'done') return
-    this.#running.add(message.id)
-    this.#queue = this.#queue.then(() => this.#handle(message))
+    if (handled.get(message.id)?.status !== 'done') void this.#enqueue(message)
   }
 
-  async #handle(message: ProcessMessage): Promise<void> {
-    const { handled, replica, random } = this.#parts
-    const { id } = message
-    const serving = this.#serving
+  #enqueue(message: ProcessMessage): Promise<StatemeshError | undefined> {
+    const running = this.#running.get(message.id)
+    if (running !== undefined) return running
+    const turn = this.#queue.then(() => this.#take(message))
+    this.#running.set(message.id, turn)
+    this.#queue = turn.then(() => {})
+    return turn
+  }
+
+  /** Gives the problem that kept a message from being handled: it runs at the next `serve`. */
+  async #take(message: ProcessMessage): Promise<StatemeshError | undefined> {
     try {
-      if (serving === undefined) return
-      const before = handled.get(id)
-      if (before?.status === 'done') return
-      const run = before?.run ?? randomId(random)
-      if (before !== undefined) {
-        const why = 'the server stopped while the message was handled'
-        return this.#answer(id, run, failure(new StatemeshError('HANDLER_INTERRUPTED', why)))
-      }
-      handled.set(id, { status: 'started', run })
-      await replica.flush({ level: 'local' })
-      this.#answer(id, run, await this.#run(message, serving.context))
+      if (this.#serving === undefined) return closed()
+      await this.#handle(message, this.#serving.context)
+      return undefined
     } catch (thrown) {
       // It is marked as started or not at all, has not run, and is answered at the next `serve`.
-      this.#events.emit('problem', toStatemeshError(thrown, 'HANDLER_FAILED'))
+      const problem = toStatemeshError(thrown, 'HANDLER_FAILED')
+      this.#events.emit('problem', problem)
+      return problem
     } finally {
-      this.#running.delete(id)
+      this.#running.delete(message.id)
     }
+  }
+
+  async #handle(message: ProcessMessage, context: Context): Promise<void> {
+    const { handled, replica, random } = this.#parts
+    const { id, from } = message
+    const before = handled.get(id)
+    if (before?.status === 'done') return
+    if (before !== undefined) {
+      const why = 'the server stopped while the message was handled'
+      return this.#answer(id, before, failure(new StatemeshError('HANDLER_INTERRUPTED', why)))
+    }
+    const started: Handling = { status: 'started', run: randomId(random), from }
+    handled.set(id, started)
+    await replica.flush({ level: 'local' })
+    this.#answer(id, started, await this.#run(message, context))
   }
 
   async #run(message: ProcessMessage, context: Context): Promise<Omit<Reply, 'id'>> {
@@ -268,35 +325,12 @@ export class Process<Context> {
     throw new StatemeshError('HANDLER_UNKNOWN', 'no handler matches the tags of the message')
   }
 
-  #answer(id: string, run: string, reply: Omit<Reply, 'id'>): void {
-    this.#parts.handled.set(id, { status: 'done', run, reply })
+  #answer(id: string, started: Handling, reply: Omit<Reply, 'id'>): void {
+    this.#parts.handled.set(id, { ...started, status: 'done', reply })
   }
 }
 
-function matches<Context>({ match }: AnyMessageHandler<Context>, message: ProcessMessage): boolean {
-  if (typeof match === 'function') return match(message)
-  const { tags } = message
-  return Object.entries(match).every(([name, value]) => {
-    return Object.hasOwn(tags, name) && tags[name] === value
-  })
-}
-
-function failure({ code, message }: StatemeshError): Omit<Reply, 'id'> {
-  return { ok: false, data: null, error: { code, message } }
-}
-
-/** Undefined for what a stranger put into the log that is no message. */
-function readMessage({
-  value,
-  actor,
-  timestamp,
-}: LogEntry<SentMessage>): ProcessMessage | undefined {
-  const { id, tags, data } = (value ?? {}) as Partial<SentMessage>
-  try {
-    checkId(id, 'a message id')
-  } catch {
-    return undefined
-  }
-  if (typeof tags !== 'object' || tags === null || data === undefined) return undefined
-  return Object.freeze({ id: id as string, from: actor, tags, data, timestamp })
+function closed(): StatemeshError {
+  const why = 'it stopped serving before the message had its turn'
+  return new StatemeshError('CLOSED', why, { retryable: true })
 }
