@@ -349,7 +349,7 @@ export class PeerLink {
 
   #asked(patterns: readonly string[]): void {
     if (this.#state !== 'open') {
-      this.#earlyPatterns = [...this.#earlyPatterns, ...patterns].slice(0, patternsMax)
+      this.#earlyPatterns = [...this.#earlyPatterns, ...patterns].slice(0, patternsMax + 1)
       return
     }
     try {

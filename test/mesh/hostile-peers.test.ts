@@ -80,6 +80,16 @@ describe('a peer that', () => {
       [introduction, { type: 'resync', channel: 77, stateVector: Uint8Array.of(0) }],
       'FRAME_INVALID',
     ],
+    [
+      'asks for scopes that cannot be',
+      [introduction, { type: 'interest', patterns: ['room:*', 'planet:*'] }],
+      'SCOPE_INVALID',
+    ],
+    [
+      'asks for more scopes than anybody needs',
+      [introduction, { type: 'interest', patterns: Array(2_000).fill('room:*') }],
+      'LIMIT_REACHED',
+    ],
   ] as [string, Frame[], string][])('%s is cut off and named', async (_, frames, code) => {
     const { link, send, closes, warnings, goOn } = await meshWithStranger()
     send(hello, ...frames)
