@@ -366,6 +366,39 @@ describe('cleanup on replicas that do not agree', () => {
   })
 })
 
+describe('clearing orphans', () => {
+  it('leaves those whose parent was deleted by one and written by another', async () => {
+    const fleet = await startFleet()
+    const [ann, bob] = [await fleet.open('ann'), await fleet.open('bob')]
+    const [anns, bobs] = [await ann.open(here, Users), await bob.open(here, Users)]
+    const sessions = await ann.open(here, Sessions)
+    anns.set('u', { name: 'u' })
+    sessions.set('disputed', { user: 'u' })
+    sessions.set('orphan', { user: 'nobody' })
+    await settle(ann, bob)
+    await apart([ann, bob], () => {
+      bobs.set('u', { name: 'by bob' })
+      for (let written = Date.now(); Date.now() - written < 2; );
+      anns.delete('u') // the later one, which is read
+    })
+    expect([anns.has('u'), anns.conflicts().length]).toEqual([false, 1])
+    const rules = {
+      orphans: {
+        does: 'clear-orphans',
+        partition: 'sessions',
+        field: 'user',
+        parent: 'users',
+        afterMilliseconds: 0,
+        archive: false,
+      },
+    } as const
+    const cleaner = await openCleaner(ann as Replica, { partitions, rules })
+    expect((await cleaner.run()).count).toBe(1)
+    expect([...sessions.keys()]).toEqual(['disputed'])
+    await cleaner.close()
+  })
+})
+
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise(resolve => setImmediate(resolve))
 }

@@ -14,6 +14,8 @@ import {
   room,
 } from '../../../src/index.ts'
 import { Retention } from '../../../src/observe/cleanup/retention-rule.ts'
+import { settle } from '../../history/pair.ts'
+import { startFleet } from '../../replica/fleet.ts'
 import { type CommandOutcome, runCommandLine } from '../../support/run-command-line.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
 
@@ -110,6 +112,21 @@ describe('statemesh cleanup', () => {
     await replica.close()
     await archive.close()
     expect((await contentOf(data)).sessions).toHaveLength(5)
+  })
+
+  it('is learned by others when the replica of the directory next runs', async () => {
+    const fleet = await startFleet()
+    const data = await dataDirectory()
+    const ann = await fleet.open('ann', { storage: data })
+    const bob = await fleet.open('bob')
+    const sessions = await bob.open(here, Sessions)
+    await settle(ann, bob)
+    expect(sessions.size).toBe(5)
+    await ann.close()
+    const done = await cleanup('--data', data, '--archive', await temporaryDirectory())
+    expect(done.code).toBe(0)
+    await settle(await fleet.open('ann', { storage: data }), bob)
+    expect([sessions.size, sessions.conflicts()]).toEqual([0, []])
   })
 
   it('takes rules from a file too, and tells kinds of partitions by what is stored', async () => {
