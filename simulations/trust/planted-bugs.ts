@@ -17,6 +17,7 @@ import { LogPartition } from '../../src/partition/log/log-partition.ts'
 import { OwnedRows } from '../../src/partition/owned-rows.ts'
 import { RegisterPartition } from '../../src/partition/register/register-partition.ts'
 import { RegisterView } from '../../src/partition/register/register-view.ts'
+import { SecondaryIndex } from '../../src/query/secondary-index.ts'
 import { Incarnation } from '../../src/storage/incarnation.ts'
 import { DocumentProgress } from '../../src/sync/document-progress.ts'
 import { Outbox } from '../../src/sync/outbox.ts'
@@ -401,5 +402,20 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'a revoked token stays good',
     profile: 'calm',
     plant: () => patchMethod(Revocations.prototype, 'check', () => () => undefined),
+  },
+  {
+    name: 'an index misses a change now and then',
+    profile: 'calm',
+    plant() {
+      const missed = everyNth(30)
+      return patchMethod(
+        SecondaryIndex.prototype,
+        'set',
+        set =>
+          function (key, subject) {
+            if (!missed()) set.call(this, key, subject)
+          },
+      )
+    },
   },
 ]

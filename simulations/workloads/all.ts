@@ -9,6 +9,7 @@ import { migrations } from './migrations.ts'
 import { modules } from './modules.ts'
 import { native } from './native.ts'
 import { permissions } from './permissions.ts'
+import { queries } from './queries.ts'
 import { registers } from './registers.ts'
 import { transitions } from './transitions.ts'
 import { visitors } from './visitors.ts'
@@ -28,4 +29,5 @@ export const workloads: readonly Workload[] = [
   transitions,
   visitors,
   permissions,
+  queries,
 ]

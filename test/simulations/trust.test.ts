@@ -16,6 +16,7 @@ const quick: readonly [start: string, workload: string, checker: string][] = [
   ['the relay opens a document that no grant', 'permissions', 'granted content'],
   ['the relay takes what a reader', 'permissions', 'granted content'],
   ['a revoked token', 'permissions', 'granted content'],
+  ['an index misses', 'queries', 'equal queries'],
   ['a counter loses', 'counters', 'exact counters'],
 ]
 
