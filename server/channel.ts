@@ -231,6 +231,10 @@ export class Channel implements RoomMember, FeedSink {
     this.#refuseWrites(seq, error)
   }
 
+  writesResumed(): void {
+    // What was refused may be tried again: the nack says so, and the peer does, on a new channel.
+  }
+
   #write({ type, seq, update }: FrameOf<'state' | 'update'>): void {
     this.#link.arrived(update.length)
     const position = this.room.write(this, update)

@@ -14,7 +14,8 @@ export { type ListenOptions, listen, type RelayServer } from './http-server.ts'
 export type { RelayMeter } from './meter.ts'
 export { type RelayGauges, RelayMetrics } from './metrics.ts'
 export type { QuarantinedUpdate } from './quarantine.ts'
-export { createRelay, type LinkRequest, type Relay, type RelayHealth } from './relay.ts'
+export { createRelay, type LinkRequest, type Relay } from './relay.ts'
+export type { RelayHealth } from './relay-health.ts'
 export {
   defaultRelayLimits,
   limitReasons,

@@ -12,6 +12,8 @@ import type { RelayMeter } from './meter.ts'
 export interface RelayGauges {
   readonly connections: number
   readonly rooms: number
+  /** Those that refuse what is new, since the storage failed. */
+  readonly readOnlyRooms: number
   /** Bytes that wait for readers. */
   readonly queuedBytes: number
 }
@@ -36,7 +38,12 @@ export class RelayMetrics implements RelayMeter {
   // Numbers of our own: a counter of the registry costs more than the rest of an update's way.
   #updates = 0
   #updateBytes = 0
-  #gauges: () => RelayGauges = () => ({ connections: 0, rooms: 0, queuedBytes: 0 })
+  #gauges: () => RelayGauges = () => ({
+    connections: 0,
+    rooms: 0,
+    readOnlyRooms: 0,
+    queuedBytes: 0,
+  })
 
   constructor() {
     const registers = [this.#registry]
@@ -48,6 +55,11 @@ export class RelayMetrics implements RelayMeter {
       new Counter({ name: `statemesh_${name}_total`, help, registers, collect: count(read) })
     gauge('connections', 'Open connections', () => this.#gauges().connections)
     gauge('rooms', 'Documents in memory', () => this.#gauges().rooms)
+    gauge(
+      'read_only_rooms',
+      'Documents that refuse writes, since the storage failed',
+      () => this.#gauges().readOnlyRooms,
+    )
     gauge('queued_bytes', 'Bytes that wait for readers', () => this.#gauges().queuedBytes)
     total('updates', 'Updates that arrived', () => this.#updates)
     total('update_bytes', 'Bytes of updates that arrived', () => this.#updateBytes)

@@ -131,6 +131,7 @@ export interface RelayEvent {
     | 'renewed'
     | 'damaged'
     | 'storage-failed'
+    | 'storage-works'
     | 'failure'
     | 'draining'
     | 'alert'

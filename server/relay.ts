@@ -7,7 +7,6 @@ import { systemMemory } from '../src/base/memory.ts'
 import { randomId, systemRandom } from '../src/base/random.ts'
 import { type CancelTimer, systemTime, type TimeSource } from '../src/base/time.ts'
 import type { DocumentName } from '../src/model/document-name.ts'
-import type { HealthReport } from '../src/observe/health/health-report.ts'
 import { StorageMonitor } from '../src/observe/storage-monitor.ts'
 import { subprotocol } from '../src/protocol/frame.ts'
 import { closeCodes } from '../src/protocol/link-rules.ts'
@@ -29,6 +28,7 @@ import { silentMeter } from './meter.ts'
 import type { RelayGauges } from './metrics.ts'
 import { Quarantine, type QuarantinedUpdate } from './quarantine.ts'
 import type { Connection, RelayContext } from './relay-context.ts'
+import type { RelayHealth } from './relay-health.ts'
 import {
   defaultRelayLimits,
   type RelayEvent,
@@ -36,8 +36,10 @@ import {
   type RelayOptions,
 } from './relay-options.ts'
 import { RelayVitals } from './relay-vitals.ts'
-import { Room, type RoomEvents, type RoomLimits, roomLimits } from './room.ts'
+import { Room, type RoomEvents } from './room.ts'
+import { type RoomLimits, roomLimits } from './room-limits.ts'
 import { StockConnection } from './stock-connection.ts'
+import { StorageProbe } from './storage-probe.ts'
 
 /** What is known of a connection before it speaks. */
 export interface LinkRequest {
@@ -49,19 +51,6 @@ export interface LinkRequest {
   address?: string | undefined
   /** The token that came with it. */
   token?: string | undefined
-}
-
-/** A health report, and what a load balancer asks. */
-export interface RelayHealth extends HealthReport {
-  /** Whether the process answers at all. */
-  readonly live: boolean
-  /** Whether it accepts connections. */
-  readonly ready: boolean
-  /** Why it is not ready. */
-  readonly reasons: readonly string[]
-  readonly rooms: number
-  readonly connections: number
-  readonly generation: string
 }
 
 /** Looks at idle links and rooms this often, but at least four times in the shortest limit. */
@@ -107,7 +96,7 @@ export class Relay {
   readonly limits: Readonly<RelayLimits>
   readonly time: TimeSource
   readonly #storage: Storage
-  readonly #monitor: StorageMonitor
+  readonly #probe: StorageProbe
   readonly #incarnation: Incarnation
   readonly #context: RelayContext
   readonly #onEvent: (event: RelayEvent) => void
@@ -137,11 +126,17 @@ export class Relay {
     this.#vitals = new RelayVitals({
       ...{ time, memory, ...(thresholds && { thresholds }) },
       gauges: () => this.gauges(),
-      storageFailing: () => this.#monitor.failing,
+      storageFailing: () => this.#probe.failing,
     })
     const meter = this.#vitals.counting(options.meter ?? silentMeter)
-    this.#monitor = new StorageMonitor(time, meter)
-    this.#storage = this.#monitor.watch(options.storage)
+    this.#storage = new StorageMonitor(time, meter).watch(options.storage)
+    this.#probe = new StorageProbe({
+      ...{ storage: this.#storage, time, random: options.random ?? systemRandom },
+      onWorking: () => this.#onStorageWorking(),
+      onFailed: ({ code, message }) => {
+        this.#onEvent({ level: 'error', event: 'storage-failed', code, message })
+      },
+    })
     this.#incarnation = incarnation
     const { onEvent } = options
     this.#onEvent = event => {
@@ -161,7 +156,10 @@ export class Relay {
         if (this.#rooms.get(room.document) === room) this.#forget(room)
         this.#onRoomFailure(room, error)
       },
-      commitFailed: (room, error) => this.#onRoomFailure(room, error),
+      commitFailed: (room, error) => {
+        this.#onRoomFailure(room, error)
+        if (room.readOnly) this.#probe.start()
+      },
       damaged: ({ document }, damage) => this.damaged(document, damage),
     }
     this.#addresses = new AddressCounter(this.limits.connectionsPerAddressMax)
@@ -241,8 +239,11 @@ export class Relay {
   /** What is going on at this moment. */
   gauges(): RelayGauges {
     let queuedBytes = 0
+    let readOnlyRooms = 0
     for (const connection of this.#connections) queuedBytes += connection.queuedBytes
-    return { connections: this.#connections.size, rooms: this.#rooms.size, queuedBytes }
+    for (const room of this.#rooms.values()) if (room.readOnly) readOnlyRooms += 1
+    const { size: connections } = this.#connections
+    return { connections, rooms: this.#rooms.size, readOnlyRooms, queuedBytes }
   }
 
   /**
@@ -274,14 +275,14 @@ export class Relay {
   health(): RelayHealth {
     const reasons: string[] = []
     if (this.#closing !== undefined) reasons.push('the relay closes')
-    if (this.#monitor.failing) reasons.push('the storage fails')
+    if (this.#probe.failing) reasons.push('the storage fails')
+    const { rooms, readOnlyRooms, connections } = this.gauges()
     return {
       ...this.#vitals.monitor.report(),
       live: true,
       ready: reasons.length === 0,
       reasons,
-      rooms: this.#rooms.size,
-      connections: this.#connections.size,
+      ...{ rooms, readOnlyRooms, connections },
       generation: this.#incarnation.generation,
     }
   }
@@ -301,6 +302,7 @@ export class Relay {
     // After this turn, so that `close` has answered and everyone sees that it is closing.
     await Promise.resolve()
     this.#cancelTick?.()
+    this.#probe.stop()
     this.#onEvent({ level: 'info', event: 'draining' })
     for (const connection of this.#connections) connection.drain()
     await Promise.all([...this.#rooms.values()].map(room => room.settled()))
@@ -416,6 +418,11 @@ export class Relay {
   /** A document's log has been compacted, to so many bytes. */
   compacted(document: string, bytes: number): void {
     this.#rooms.get(document as DocumentName)?.compacted(bytes)
+  }
+
+  #onStorageWorking(): void {
+    this.#onEvent({ level: 'info', event: 'storage-works' })
+    for (const room of this.#rooms.values()) room.resumeWrites()
   }
 
   #onRoomFailure({ document }: Room, { code, message }: StatemeshError): void {

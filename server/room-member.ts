@@ -25,4 +25,6 @@ export interface RoomMember {
   refused(error: StatemeshError): void
   /** What the member wrote since its last durable write is not stored and will not be. */
   writesFailed(error: StatemeshError): void
+  /** The storage had failed, and works again. */
+  writesResumed(): void
 }

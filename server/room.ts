@@ -8,10 +8,11 @@
  * - R3. When a commit fails, all that was accepted and is not committed is void, and every member
  *   that wrote some of it is told.
  * - R4. A join waits until the document has been loaded; it never sees an empty one instead.
+ * - R5. When the storage failed to commit, the room is read-only until it is told that it works.
  */
 import * as Y from 'yjs'
 import { assert } from '../src/base/assert.ts'
-import { type StatemeshError, toStatemeshError } from '../src/base/error.ts'
+import { StatemeshError, toStatemeshError } from '../src/base/error.ts'
 import type { DocumentName } from '../src/model/document-name.ts'
 import type { StateVector } from '../src/model/update-check.ts'
 import type { LaidOutUpdate } from '../src/model/update-splice.ts'
@@ -24,8 +25,8 @@ import { type AwarenessSpeaker, RoomAwareness, type RoomAwarenessLimits } from '
 import { Broadcast, type CommittedUpdate } from './broadcast.ts'
 import { DocumentSize } from './document-size.ts'
 import { DocumentState } from './document-state.ts'
-import type { RelayLimits } from './relay-options.ts'
 import { RoomContent } from './room-content.ts'
+import type { RoomLimits } from './room-limits.ts'
 import type { RoomMember } from './room-member.ts'
 import {
   cutPiece,
@@ -47,32 +48,13 @@ export interface RoomOptions {
   events: RoomEvents
 }
 
-export interface RoomLimits {
-  readonly bytesMax: number
-  readonly writersMax: number
-  readonly awareness: RoomAwarenessLimits
-}
-
-/** The limits of a relay that concern a room. */
-export function roomLimits(limits: Readonly<RelayLimits>): RoomLimits {
-  return {
-    bytesMax: limits.documentBytesMax,
-    writersMax: limits.documentWritersMax,
-    awareness: {
-      clientsMax: limits.awarenessClientsMax,
-      ownedMax: limits.awarenessOwnedMax,
-      idleMilliseconds: limits.awarenessIdleMilliseconds,
-    },
-  }
-}
-
 /** Of all rooms of a relay. */
 export interface RoomEvents {
   /** The document could not be loaded; the room is of no use any more. */
   loadFailed(room: Room, error: StatemeshError): void
   /** The stored document has damage; the relay lost data. */
   damaged(room: Room, damage: readonly string[]): void
-  /** A commit failed. */
+  /** A commit failed; the room is read-only if it is the disk. */
   commitFailed(room: Room, error: StatemeshError): void
 }
 
@@ -82,18 +64,16 @@ interface Need {
   readonly stateVector: StateVector | undefined
 }
 
-type RoomState =
-  | { readonly kind: 'loading' }
-  | {
-      readonly kind: 'active'
-      /** Committed, and commits under way (R1). */
-      accepted: DocumentState
-      readonly committed: DocumentState
-      content: Content
-    }
-  | { readonly kind: 'closed' }
+type RoomState = { readonly kind: 'loading' } | LoadedState | { readonly kind: 'closed' }
 
-type ActiveState = Extract<RoomState, { kind: 'active' }>
+interface LoadedState {
+  /** Read-only since a commit failed (R5). */
+  kind: 'active' | 'read-only'
+  /** Committed, and commits under way (R1). */
+  accepted: DocumentState
+  readonly committed: DocumentState
+  content: Content
+}
 
 type Content =
   | { readonly kind: 'present'; readonly chunks: RoomContent }
@@ -156,6 +136,11 @@ export class Room {
     )
   }
 
+  /** Whether it refuses what is new, since the storage failed. */
+  get readOnly(): boolean {
+    return this.#state.kind === 'read-only'
+  }
+
   /** Up to which position everything accepted is durable. */
   get durablePosition(): number {
     return this.#durablePosition
@@ -186,24 +171,26 @@ export class Room {
    * `durablePosition` must reach before it, and all before it, is durable; `gap` if it builds on
    * something that is not there.
    *
-   * @throws UPDATE_INVALID, WRITERS_EXCEEDED, DOCUMENT_TOO_LARGE, and what the member's `admit` throws
+   * @throws UPDATE_INVALID, WRITERS_EXCEEDED, DOCUMENT_TOO_LARGE, STORAGE_UNAVAILABLE, and what the
+   * member's `admit` throws
    */
   write(member: RoomMember, update: Uint8Array): number | 'gap' {
     const state = this.#state
-    assert(state.kind === 'active', 'a member writes before its welcome')
+    assert(isLoaded(state), 'a member writes before its welcome')
     const structure = readUpdateStructure(update)
     const verdict = state.accepted.check(structure)
     if (verdict === 'gap') return 'gap'
     if (verdict === 'new') {
       checkUpdateWriters(structure, state.accepted.vector, this.#writersMax)
       this.#size.check(update.length, () => this.#measure(state))
+      if (state.kind === 'read-only') throw storageFails()
       member.admit(structure, state.accepted.vector)
       this.#accept(member, newPiece({ update, layout: structure }, state.accepted), state)
     }
     return this.follow(member)
   }
 
-  #accept(writer: object, { update, layout }: Piece, { accepted }: ActiveState): void {
+  #accept(writer: object, { update, layout }: Piece, { accepted }: LoadedState): void {
     accepted.advance(layout)
     accepted.delete(layout.deletes)
     this.#size.add(layout.endOffset)
@@ -254,7 +241,7 @@ export class Room {
   /** What is durable, as an encoded state vector. */
   stateVector(): Uint8Array {
     const state = this.#state
-    assert(state.kind === 'active', 'the state of a room that is not loaded')
+    assert(isLoaded(state), 'the state of a room that is not loaded')
     // Yjs takes a map for a document, and does not change it.
     return Y.encodeStateVector(state.committed.vector as Map<number, number>)
   }
@@ -270,8 +257,15 @@ export class Room {
    */
   compacted(bytes: number): void {
     const state = this.#state
-    if (state.kind !== 'active' || state.content.kind !== 'present') return
+    if (!isLoaded(state) || state.content.kind !== 'present') return
     if (state.content.chunks.bytes > 2 * bytes) state.content = { kind: 'stored' }
+  }
+
+  /** The storage works again: what is new is taken in. */
+  resumeWrites(): void {
+    if (this.#state.kind !== 'read-only') return
+    this.#state.kind = 'active'
+    for (const member of this.#members) member.writesResumed()
   }
 
   /** Resolves when no commit is under way. */
@@ -296,7 +290,7 @@ export class Room {
   /** Gives the members what they need, if it is there. */
   #serve(): void {
     const state = this.#state
-    if (state.kind !== 'active' || this.#needs === undefined) return
+    if (!isLoaded(state) || this.#needs === undefined) return
     if (state.content.kind === 'stored') {
       state.content = { kind: 'reading', meanwhile: [] }
       void this.#read()
@@ -318,7 +312,7 @@ export class Room {
   }
 
   /** Has the stored document read again, to know its size. */
-  #measure(state: ActiveState): void {
+  #measure(state: LoadedState): void {
     if (state.content.kind === 'reading') return
     state.content = { kind: 'reading', meanwhile: [] }
     void this.#read()
@@ -364,7 +358,7 @@ export class Room {
     if (state.kind === 'closed') return
     const waiting = [...(this.#needs?.keys() ?? [])]
     this.#needs?.clear()
-    if (state.kind === 'active') state.content = { kind: 'stored' }
+    if (isLoaded(state)) state.content = { kind: 'stored' }
     else this.close()
     if (state.kind === 'loading') this.#events.loadFailed(this, error)
     for (const member of waiting) member.refused(error)
@@ -374,7 +368,7 @@ export class Room {
     this.#underWay -= 1
     const state = this.#state
     // Something before it failed: it is stored, but builds on what is not. See `readDocument`.
-    if (batch.epoch !== this.#epoch || state.kind !== 'active') return this.#evaluateSettled()
+    if (batch.epoch !== this.#epoch || !isLoaded(state)) return this.#evaluateSettled()
     this.#rememberClocks(state.committed.vector, joined)
     state.committed.advance(joined.layout)
     for (const deletes of batch.deletes) state.committed.delete(deletes)
@@ -394,7 +388,7 @@ export class Room {
     }
   }
 
-  #keep(state: ActiveState, update: LaidOutUpdate): void {
+  #keep(state: LoadedState, update: LaidOutUpdate): void {
     const { content } = state
     if (content.kind === 'reading') content.meanwhile.push(update)
     if (content.kind !== 'present') return
@@ -435,14 +429,14 @@ export class Room {
   }
 
   #vectorBefore(): StateVector {
-    assert(this.#state.kind === 'active', 'a turn of a room that is not loaded')
+    assert(isLoaded(this.#state), 'a turn of a room that is not loaded')
     return new Map([...this.#state.committed.vector, ...(this.#clocksBefore ?? [])])
   }
 
   #failed(batch: WriteBatch, error: StatemeshError): void {
     this.#underWay -= 1
     const state = this.#state
-    if (batch.epoch === this.#epoch && state.kind === 'active') {
+    if (batch.epoch === this.#epoch && isLoaded(state)) {
       this.#endTurn()
       this.#epoch += 1
       this.#dropGathered()
@@ -450,6 +444,7 @@ export class Room {
       this.#acceptedPosition = this.#durablePosition
       const writers = [...(this.#writers?.keys() ?? [])]
       this.#writers = undefined
+      if (error.code === 'STORAGE_UNAVAILABLE') state.kind = 'read-only'
       this.#events.commitFailed(this, error)
       for (const member of writers) member.writesFailed(error)
     }
@@ -479,6 +474,15 @@ export class Room {
       if (member !== from) member.awareness(message)
     }
   }
+}
+
+function isLoaded(state: RoomState): state is LoadedState {
+  return state.kind === 'active' || state.kind === 'read-only'
+}
+
+function storageFails(): StatemeshError {
+  const message = 'the storage fails; the document is read-only until it works again'
+  return new StatemeshError('STORAGE_UNAVAILABLE', message)
 }
 
 function awarenessMessage(entries: readonly AwarenessEntry[]): Uint8Array | undefined {

@@ -4,8 +4,9 @@
  *
  * A client whose update is invalid is told so and closed with 4400, after which it does not dial
  * again: its document holds that update, so it would send it again at every sync. One whose update
- * could not be stored is closed with 1013: it dials again and syncs, which is all that it needs. One
- * that may only read is told at each update, and goes on reading.
+ * could not be stored is closed with 1013: it dials again and syncs. While the storage fails what it
+ * writes is passed over, and it goes on reading; it is asked for all of it when the storage works.
+ * One that may only read is told at each update, and goes on reading.
  */
 import * as Y from 'yjs'
 import { StatemeshError, toStatemeshError } from '../src/base/error.ts'
@@ -72,6 +73,8 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
   #asks = 0
   /** The position that must be durable before it is asked. */
   #askAt: number | undefined
+  /** Whether it wrote something while the storage failed, and is asked for it later. */
+  #awaitsStorage = false
   /** Where the client has asked for acks. */
   #acks: StockAcks | undefined
   /** Whether the client missed awareness messages. */
@@ -196,6 +199,12 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
     this.close(closeCodes.tryLater, error.message)
   }
 
+  writesResumed(): void {
+    if (!this.#awaitsStorage) return
+    this.#awaitsStorage = false
+    this.#askForState()
+  }
+
   #onMessage(message: Uint8Array): void {
     this.#conduct.arrived(this.#relay.time.monotonic())
     if (this.#early === undefined) return this.#handle(message)
@@ -255,6 +264,7 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
   #write(update: Uint8Array, kind: 'answer' | 'update'): void {
     this.#relay.meter.update(update.length)
     this.#conduct.update(update.length)
+    if (this.#awaitsStorage) return this.#passOver()
     const position = this.#accept(update)
     if (position !== 'gap') {
       this.#asks = 0
@@ -284,6 +294,12 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
     }
   }
 
+  /** What it wrote comes again when it is asked for its state. */
+  #passOver(): void {
+    this.#acks?.arrived()
+    this.#acks?.refused()
+  }
+
   #sendAck(): void {
     const count = this.#acks?.durable(this.#room.durablePosition)
     if (count !== undefined) this.#send({ type: 'ack', count })
@@ -309,6 +325,10 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
       const { message } = toStatemeshError(thrown, 'FRAME_INVALID')
       this.#relay.report({ level: 'error', event: 'failure', connection: this.id, message })
       return this.close(closeCodes.failure, 'internal error')
+    }
+    if (thrown.code === 'STORAGE_UNAVAILABLE') {
+      this.#awaitsStorage = true
+      return this.#reject(thrown)
     }
     if (thrown.code !== 'ACCESS_DENIED') return this.#end(thrown)
     this.#reject(thrown)

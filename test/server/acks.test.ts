@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
 import { gatedStorage } from '../support/gated-storage.ts'
+import { waitUntil } from '../support/wait-until.ts'
 import { emptyVector, frameClient } from './frame-client.ts'
 import { runningRelay } from './running-relay.ts'
 import { textOf, writer } from './writer.ts'
@@ -138,7 +139,7 @@ describe('a gap', () => {
 
 describe('a failing disk', () => {
   test('nacks what was not stored, and the room works again when the disk does', async () => {
-    const { storage, url } = await gatedRelay()
+    const { storage, url, relay } = await gatedRelay()
     const client = await frameClient(url)
     await client.open(document)
     const { doc, append } = writer(1)
@@ -152,6 +153,7 @@ describe('a failing disk', () => {
     const nack = await client.next('nack')
     expect(nack).toMatchObject({ channel: 1, seq: 2, code: 'STORAGE_UNAVAILABLE', retryable: true })
     storage.accept()
+    await waitUntil(() => relay.health().ready)
     const { opened } = await client.open(document, 2, Y.encodeStateVector(doc))
     const update = Y.encodeStateAsUpdate(doc, opened.stateVector)
     client.send({ type: 'state', channel: 2, seq: 1, last: true, update })

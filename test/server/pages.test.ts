@@ -4,6 +4,7 @@ import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
 import { mintToken, tokenVerifier } from '../../src/trust/token.ts'
 import { gatedStorage } from '../support/gated-storage.ts'
 import { manualTime } from '../support/manual-time.ts'
+import { waitUntil } from '../support/wait-until.ts'
 import { frameClient } from './frame-client.ts'
 import { runningRelay } from './running-relay.ts'
 import { writer } from './writer.ts'
@@ -64,10 +65,10 @@ describe('/health', () => {
       reasons: ['the storage fails'],
     })
     storage.accept()
+    await waitUntil(async () => (await page(url, '/health/ready')).status === 200)
     await client.open('doc', 2)
     client.send({ type: 'state', channel: 2, seq: 1, last: true, update: writer(1).append('a') })
     await client.next('ack', isDurable)
-    expect((await page(url, '/health/ready')).status).toBe(200)
   })
 
   test('tells strangers nothing of what goes on where tokens are asked for', async () => {

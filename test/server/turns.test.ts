@@ -7,6 +7,7 @@ import { encodeFrame } from '../../src/protocol/frame.ts'
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
 import { mergeLog } from '../../src/storage/merge-log.ts'
 import type { Storage } from '../../src/storage/storage.ts'
+import { waitUntil } from '../support/wait-until.ts'
 import { type FrameClient, frameClient } from './frame-client.ts'
 import { runningRelay } from './running-relay.ts'
 import { textOf, writer } from './writer.ts'
@@ -98,7 +99,7 @@ describe('a storage that throws where it should reject', () => {
       writeRecord: (key, value) => inner.writeRecord(key, value),
       close: () => inner.close(),
     }
-    const { url } = await runningRelay({ storage })
+    const { url, relay } = await runningRelay({ storage })
     const author = await frameClient(url)
     await author.open(document)
     const update = writer(1).append('text')
@@ -108,6 +109,7 @@ describe('a storage that throws where it should reject', () => {
       retryable: true,
     })
     broken = false
+    await waitUntil(() => relay.health().ready)
     await author.open(document, 2)
     author.send({ type: 'state', channel: 2, seq: 1, last: true, update })
     await durableUpTo(author, 1)
