@@ -8,8 +8,14 @@
  * - A2. What is gone does not come back with the clock it had: stock clients repeat what others said,
  *   also after those have left.
  */
-import { StatemeshError } from '../src/base/error.ts'
-import type { AwarenessEntry } from '../src/protocol/awareness-update.ts'
+import {
+  type AwarenessEntry,
+  decodeAwarenessUpdate,
+  encodeAwarenessUpdate,
+  signAwarenessState,
+} from '../src/protocol/awareness-update.ts'
+import { encodeYWebsocketMessage } from '../src/protocol/y-websocket.ts'
+import type { RelayLimits } from './relay-options.ts'
 import type { RoomMember } from './room-member.ts'
 
 export interface RoomAwarenessLimits {
@@ -31,6 +37,22 @@ export interface AwarenessSpeaker {
 
 interface OwnedEntry extends AwarenessEntry {
   readonly by: AwarenessSpeaker
+}
+
+/** The entries as a message for stock clients. */
+export function awarenessMessage(entries: readonly AwarenessEntry[]): Uint8Array {
+  return encodeYWebsocketMessage({ type: 'awareness', payload: encodeAwarenessUpdate(entries) })
+}
+
+/** @throws as `decodeAwarenessUpdate` does, with the limits of a relay */
+export function readAwareness(
+  update: Uint8Array,
+  { awarenessClientsMax, awarenessStateLengthMax }: Readonly<RelayLimits>,
+): AwarenessEntry[] {
+  return decodeAwarenessUpdate(update, {
+    clientsMax: awarenessClientsMax,
+    stateLengthMax: awarenessStateLengthMax,
+  })
 }
 
 export class RoomAwareness {
@@ -57,7 +79,9 @@ export class RoomAwareness {
         this.#remove(entry.clientID, entry.clock)
         news.push(entry)
       } else {
-        const signed = { ...entry, state: withActor(entry.state, by.subject) }
+        const { subject } = by
+        const state = subject === undefined ? entry.state : signAwarenessState(entry.state, subject)
+        const signed = { ...entry, state }
         this.#entries.set(entry.clientID, { ...signed, by })
         news.push(signed)
       }
@@ -117,13 +141,4 @@ export class RoomAwareness {
       this.#gone.delete(oldest)
     }
   }
-}
-
-function withActor(state: string, subject: string | undefined): string {
-  if (subject === undefined) return state
-  const value: unknown = JSON.parse(state)
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new StatemeshError('FRAME_INVALID', 'an awareness state that is no object')
-  }
-  return JSON.stringify({ ...value, actor: subject })
 }

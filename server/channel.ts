@@ -6,6 +6,7 @@ import { StatemeshError, toStatemeshError } from '../src/base/error.ts'
 import { Queue } from '../src/base/queue.ts'
 import type { StateVector } from '../src/model/update-check.ts'
 import type { UpdateStructure } from '../src/model/update-structure.ts'
+import type { AwarenessEntry } from '../src/protocol/awareness-update.ts'
 import type { Frame } from '../src/protocol/frame.ts'
 import { InboundStream } from '../src/sync/inbound-stream.ts'
 import { accessDenied } from '../src/trust/access.ts'
@@ -75,6 +76,10 @@ export class Channel implements RoomMember, FeedSink {
   #inbound = new InboundStream()
   /** Whether `open` has been answered and the peer may write. */
   #writing = false
+  /** Whether the peer asked what others say about themselves, is a member, and missed some of it. */
+  #listens = false
+  #welcomed = false
+  #awarenessMissed = false
   readonly #awaited = new Queue<AwaitedWrite>()
   #receivedSeq = 0
   #ackedSeq = 0
@@ -151,6 +156,9 @@ export class Channel implements RoomMember, FeedSink {
   /** The link takes more again. */
   resume(): void {
     this.#feed.resume()
+    if (this.#awarenessMissed && this.#link.writable()) {
+      this.#sendAwareness(this.room.awarenessUpdates())
+    }
   }
 
   /** Ends the exchange, and says why. */
@@ -162,6 +170,7 @@ export class Channel implements RoomMember, FeedSink {
   /** Ends the exchange, without a word. */
   end(): void {
     this.#stopWriting()
+    this.#welcomed = false
     this.room.leave(this)
     let bytes = 0
     while (this.#sent.length > 0) bytes += this.#sent.shift()?.bytes ?? 0
@@ -198,6 +207,7 @@ export class Channel implements RoomMember, FeedSink {
   welcome(stateVector: Uint8Array): void {
     this.#inbound = new InboundStream()
     this.#writing = true
+    this.#welcomed = true
     const { number: channel } = this
     const { document } = this.room
     const generation = this.#link.generation()
@@ -217,8 +227,25 @@ export class Channel implements RoomMember, FeedSink {
     if (this.#askAt !== undefined) this.#askWhenDurable(this.#askAt)
   }
 
-  awareness(): void {
-    // The statemesh dialect has none.
+  awareness(updates: readonly Uint8Array[]): void {
+    if (!this.#listens) return
+    if (this.#link.writable()) this.#sendAwareness(updates)
+    else this.#awarenessMissed = true
+  }
+
+  /** The peer says something, or asks what others say. */
+  say(entries: readonly AwarenessEntry[], subject: string | undefined, now: number): void {
+    if (!this.#welcomed) return // it says it again
+    const asks = entries.length === 0 || !this.#listens
+    this.#listens = true
+    this.room.say(entries, { member: this, subject, now })
+    if (asks) this.#sendAwareness(this.room.awarenessUpdates())
+  }
+
+  #sendAwareness(updates: readonly Uint8Array[]): void {
+    this.#awarenessMissed = false
+    const { number: channel } = this
+    for (const update of updates) this.#link.send({ type: 'awareness', channel, update })
   }
 
   refused(error: StatemeshError): void {

@@ -21,6 +21,7 @@ import { accessDenied } from '../src/trust/access.ts'
 import { includesRight, type Right } from '../src/trust/grants.ts'
 import { Pass } from '../src/trust/pass.ts'
 import type { AccessToken } from '../src/trust/token.ts'
+import { readAwareness } from './awareness.ts'
 import { type Broadcast, joinFrames, messageBytes } from './broadcast.ts'
 import { Channel, type ChannelLink } from './channel.ts'
 import { ChannelTable } from './channel-table.ts'
@@ -301,6 +302,8 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
       case 'update':
       case 'skip':
         return this.#withPeerChannel(frame.channel, frame.seq, channel => channel.stream(frame))
+      case 'awareness':
+        return this.#onAwareness(frame)
       case 'close':
         return this.#withPeerChannel(frame.channel, 0, channel => this.#endChannel(channel))
       case 'ack':
@@ -321,6 +324,13 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
       case 'token':
         return this.#pass?.renew(frame.token, () => this.#applyRights())
     }
+  }
+
+  #onAwareness({ channel: number, update }: FrameOf<'awareness'>): void {
+    const entries = readAwareness(update, this.#relay.limits)
+    if (entries.length === 0) this.#conduct.join() // it is answered with all that is known
+    const subject = this.#pass?.subject
+    this.#withPeerChannel(number, 0, channel => channel.say(entries, subject, this.#lastReceived))
   }
 
   #onPing(nonce: number): void {

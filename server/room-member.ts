@@ -19,8 +19,8 @@ export interface RoomMember {
   deliver(broadcast: Broadcast): void
   /** More has become durable of what the member wrote. */
   committed(): void
-  /** An awareness message of another member. */
-  awareness(message: Uint8Array): void
+  /** What others say about themselves; `stock` is the same as a message for stock clients. */
+  awareness(updates: readonly Uint8Array[], stock: () => Uint8Array): void
   /** The document could not be loaded: the member must leave. */
   refused(error: StatemeshError): void
   /** What the member wrote since its last durable write is not stored and will not be. */

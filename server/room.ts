@@ -18,11 +18,15 @@ import type { StateVector } from '../src/model/update-check.ts'
 import type { LaidOutUpdate } from '../src/model/update-splice.ts'
 import { readUpdateStructure } from '../src/model/update-structure.ts'
 import { checkUpdateWriters } from '../src/model/writer-limit.ts'
-import { type AwarenessEntry, encodeAwarenessUpdate } from '../src/protocol/awareness-update.ts'
-import { encodeYWebsocketMessage } from '../src/protocol/y-websocket.ts'
+import { type AwarenessEntry, encodeAwarenessUpdates } from '../src/protocol/awareness-update.ts'
 import type { Storage, StoredDocument } from '../src/storage/storage.ts'
-import { type AwarenessSpeaker, RoomAwareness, type RoomAwarenessLimits } from './awareness.ts'
-import { Broadcast, type CommittedUpdate } from './broadcast.ts'
+import {
+  type AwarenessSpeaker,
+  awarenessMessage,
+  RoomAwareness,
+  type RoomAwarenessLimits,
+} from './awareness.ts'
+import { Broadcast, type CommittedUpdate, messageBytes } from './broadcast.ts'
 import { DocumentSize } from './document-size.ts'
 import { DocumentState } from './document-state.ts'
 import { RoomContent } from './room-content.ts'
@@ -248,7 +252,13 @@ export class Room {
 
   /** What all members say, as a message; undefined if nobody says anything. */
   awarenessMessage(): Uint8Array | undefined {
-    return awarenessMessage(this.#awareness?.all() ?? [])
+    const entries = this.#awareness?.all() ?? []
+    return entries.length === 0 ? undefined : awarenessMessage(entries)
+  }
+
+  /** What all members say, in pieces of a message's length. */
+  awarenessUpdates(): Uint8Array[] {
+    return encodeAwarenessUpdates(this.#awareness?.all() ?? [], messageBytes)
   }
 
   /**
@@ -468,10 +478,12 @@ export class Room {
   }
 
   #sendAwareness(entries: readonly AwarenessEntry[], from?: RoomMember): void {
-    const message = awarenessMessage(entries)
-    if (message === undefined) return
+    if (entries.length === 0) return
+    const updates = encodeAwarenessUpdates(entries, messageBytes)
+    let message: Uint8Array | undefined
+    const stock = () => (message ??= awarenessMessage(entries))
     for (const member of this.#members) {
-      if (member !== from) member.awareness(message)
+      if (member !== from) member.awareness(updates, stock)
     }
   }
 }
@@ -483,9 +495,4 @@ function isLoaded(state: RoomState): state is LoadedState {
 function storageFails(): StatemeshError {
   const message = 'the storage fails; the document is read-only until it works again'
   return new StatemeshError('STORAGE_UNAVAILABLE', message)
-}
-
-function awarenessMessage(entries: readonly AwarenessEntry[]): Uint8Array | undefined {
-  if (entries.length === 0) return undefined
-  return encodeYWebsocketMessage({ type: 'awareness', payload: encodeAwarenessUpdate(entries) })
 }

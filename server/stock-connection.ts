@@ -13,7 +13,6 @@ import { StatemeshError, toStatemeshError } from '../src/base/error.ts'
 import type { DocumentName } from '../src/model/document-name.ts'
 import type { StateVector } from '../src/model/update-check.ts'
 import type { UpdateStructure } from '../src/model/update-structure.ts'
-import { decodeAwarenessUpdate } from '../src/protocol/awareness-update.ts'
 import { closeCodes } from '../src/protocol/link-rules.ts'
 import {
   decodeYWebsocketMessage,
@@ -27,6 +26,7 @@ import { accessDenied } from '../src/trust/access.ts'
 import { includesRight } from '../src/trust/grants.ts'
 import { Pass } from '../src/trust/pass.ts'
 import type { AccessToken } from '../src/trust/token.ts'
+import { readAwareness } from './awareness.ts'
 import type { Broadcast } from './broadcast.ts'
 import { closeCodeOf } from './close-code.ts'
 import { Conduct } from './conduct.ts'
@@ -185,8 +185,8 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
     if (this.#askAt !== undefined) this.#askWhenDurable(this.#askAt)
   }
 
-  awareness(message: Uint8Array): void {
-    if (this.#pressure.writable()) this.#sendBytes(message)
+  awareness(_updates: readonly Uint8Array[], message: () => Uint8Array): void {
+    if (this.#pressure.writable()) this.#sendBytes(message())
     else this.#awarenessMissed = true
   }
 
@@ -252,11 +252,7 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
   }
 
   #say(payload: Uint8Array): void {
-    const { awarenessClientsMax, awarenessStateLengthMax } = this.#relay.limits
-    const entries = decodeAwarenessUpdate(payload, {
-      clientsMax: awarenessClientsMax,
-      stateLengthMax: awarenessStateLengthMax,
-    })
+    const entries = readAwareness(payload, this.#relay.limits)
     const subject = this.#pass?.subject
     this.#room.say(entries, { member: this, subject, now: this.#relay.time.monotonic() })
   }

@@ -104,6 +104,7 @@ export type { KeyDifference } from './history/versions/view-diff.ts'
 export { viewBytes, viewDigest } from './history/view-digest.ts'
 export type { PeerOption, PeerOptions } from './mesh/open-mesh.ts'
 export type { PeerStatus } from './mesh/peer-status.ts'
+export type { ReplicaStatus } from './mesh/replica-status.ts'
 export type { SubscribeOptions } from './mesh/subscriptions.ts'
 export type { BudgetRules } from './model/budget-rules.ts'
 export {
@@ -243,7 +244,6 @@ export {
   type Replica,
   type ReplicaEvents,
   type ReplicaOptions,
-  type ReplicaStatus,
 } from './replica.ts'
 export { tableOf } from './state/check-state.ts'
 export { type ComposedModules, type ComposedState, composeModules } from './state/composed.ts'
@@ -346,6 +346,8 @@ export { createMemoryStorage } from './storage/memory-storage.ts'
 export type { DamagedRecord, Storage, StoredDocument, StoredUpdate } from './storage/storage.ts'
 export type { Blobs, DocumentBlobs } from './sync/blobs.ts'
 export type { FlushLevel, FlushOptions, SyncedOptions } from './sync/flush-options.ts'
+export type { Presence, PresenceListener, PresenceState } from './sync/presence.ts'
+export type { PresenceMember } from './sync/presence-board.ts'
 export type { TokenOption } from './sync/token-source.ts'
 export type { AcceptOptions, Acceptor, Listening } from './transport/acceptor.ts'
 export { createMemoryNetwork, type MemoryNetwork } from './transport/memory-transport.ts'

@@ -14,7 +14,7 @@ import { writerWarning } from './document/writer-warning.ts'
 import type { IntegrityMonitor } from './history/integrity/integrity-monitor.ts'
 import type { Mesh } from './mesh/mesh.ts'
 import { openMesh, type PeerOptions } from './mesh/open-mesh.ts'
-import type { PeerStatus } from './mesh/peer-status.ts'
+import { linkWords, type ReplicaStatus } from './mesh/replica-status.ts'
 import type { Replication } from './mesh/replication.ts'
 import type { SubscribeOptions } from './mesh/subscriptions.ts'
 import { type DocumentName, documentName, scopesOf } from './model/document-name.ts'
@@ -37,9 +37,10 @@ import { openLevelStorage } from './storage/level-storage.ts'
 import { mergeLog } from './storage/merge-log.ts'
 import type { Storage } from './storage/storage.ts'
 import { Blobs } from './sync/blobs.ts'
-import type { DiallerState } from './sync/dialler.ts'
 import type { FlushLevel, FlushOptions, SyncedOptions } from './sync/flush-options.ts'
 import { type Outbox, openOutbox } from './sync/outbox.ts'
+import type { Presence } from './sync/presence.ts'
+import { Presences } from './sync/presences.ts'
 import { RelaySync, type RelaySyncEvents } from './sync/relay-sync.ts'
 import { ReplicaBlobs } from './sync/replica-blobs.ts'
 import { TokenSource } from './sync/token-source.ts'
@@ -78,19 +79,6 @@ export interface ReplicaOptions extends PeerOptions {
   random?: RandomSource
 }
 
-export interface ReplicaStatus {
-  /** What the link to the relay is doing; `none` where no relay was given. */
-  link: 'none' | 'online' | 'connecting' | 'waiting' | 'refused' | 'disconnected'
-  /** Why the link is not up, where that is known. */
-  error?: StatemeshError
-  /** Documents with changes that the relay, or without one any peer, is not known to have on disk. */
-  unsynced: number
-  /** Documents in memory. */
-  loaded: number
-  /** The peers that are linked or looked for. */
-  peers: readonly PeerStatus[]
-}
-
 export type ReplicaEvents = {
   /** The link changed. */
   status: ReplicaStatus
@@ -117,6 +105,7 @@ interface Parts {
   replication: Replication
   access: Access | undefined
   blobs: ReplicaBlobs
+  presences: Presences
   time: TimeSource
   checkPolicies: boolean
   events: Emitter<ReplicaEvents>
@@ -174,16 +163,23 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     const graceMilliseconds = options.blobGraceMilliseconds
     const blobs = new ReplicaBlobs({ storage, time, random, relay, graceMilliseconds })
     blobs.events.on('warning', warn)
+    const presences = new Presences({
+      ...{ time, random, documents, onWarning: warn },
+      passesOn: options.token === undefined && options.tokens === undefined,
+    })
     const sync =
       relay === undefined
         ? undefined
         : new RelaySync({
             address: relay,
             transport: options.transport ?? websocketTransport({ subprotocol }),
-            ...{ time, random, incarnation, node, documents, outbox, blobs },
+            ...{ time, random, incarnation, node, documents, outbox, blobs, presences },
             token: options.token === undefined ? undefined : new TokenSource(options.token),
           })
-    const shared = { time, random, storage, incarnation, documents, outbox, blobs, node, sync }
+    const shared = {
+      ...{ time, random, storage, incarnation, documents, outbox },
+      ...{ blobs, presences, node, sync },
+    }
     const { mesh, replication, access } = await openMesh(options, { ...shared, idleMilliseconds })
     const vitals = new ReplicaVitals({
       ...options.health,
@@ -199,7 +195,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     events.on('rejected', ({ error }) => vitals.monitor.errors.add(error))
     const parts: Parts = {
       ...{ actor, storage, journal, incarnation, documents, outbox, clock, time, events },
-      ...{ sync, mesh, replication, access, blobs, meter, vitals },
+      ...{ sync, mesh, replication, access, blobs, presences, meter, vitals },
       checkPolicies: options.checkPolicies ?? false,
     }
     return new Replica(parts)
@@ -284,6 +280,18 @@ export class Replica {
       release()
       throw error
     }
+  }
+
+  /**
+   * Says who is in a scope: a member, which others see once it has `set` something, until `leave`.
+   *
+   * @param options.actor whose presence it is; where tokens are asked for, others see their subjects
+   * @throws CLOSED, ID_INVALID, LIMIT_REACHED beyond 16 of one replica, as `open` does
+   */
+  async presence(scope: Scope, options: { actor?: string } = {}): Promise<Presence> {
+    this.#assertOpen()
+    const actor = options.actor === undefined ? this.#parts.actor : parseActorId(options.actor)
+    return this.#parts.presences.enter(documentName(scope, 'presence'), actor)
   }
 
   /**
@@ -475,6 +483,7 @@ export class Replica {
     const { journal, documents, incarnation, storage } = this.#parts
     vitals.monitor.close()
     for (const handle of this.#handles) handle.close()
+    this.#parts.presences.close()
     sync?.close()
     replication.close()
     try {
@@ -488,13 +497,4 @@ export class Replica {
       await storage.close()
     }
   }
-}
-
-const linkWords: Record<DiallerState['kind'], Exclude<ReplicaStatus['link'], 'none'>> = {
-  idle: 'connecting',
-  dialling: 'connecting',
-  linked: 'online',
-  waiting: 'waiting',
-  refused: 'refused',
-  stopped: 'disconnected',
 }

@@ -7,6 +7,7 @@ import type { DocumentName } from '../model/document-name.ts'
 import type { MemberEntry } from '../protocol/frame.ts'
 import type { Incarnation } from '../storage/incarnation.ts'
 import type { Copies } from '../sync/copies.ts'
+import type { Presences } from '../sync/presences.ts'
 import type { ReplicaBlobs } from '../sync/replica-blobs.ts'
 import type { TokenSource } from '../sync/token-source.ts'
 import type { Access } from '../trust/access.ts'
@@ -18,6 +19,7 @@ export interface MeshContext {
   readonly documents: DocumentSet
   readonly copies: Copies
   readonly blobs?: ReplicaBlobs | undefined
+  readonly presences?: Presences | undefined
   /** The id of this process. */
   readonly node: string
   /** The id of its store. */

@@ -9,6 +9,7 @@ import type { Storage } from '../storage/storage.ts'
 import { openStoreId } from '../storage/store-id.ts'
 import { Copies } from '../sync/copies.ts'
 import type { Outbox } from '../sync/outbox.ts'
+import type { Presences } from '../sync/presences.ts'
 import type { RelaySync } from '../sync/relay-sync.ts'
 import type { ReplicaBlobs } from '../sync/replica-blobs.ts'
 import { type TokenOption, TokenSource } from '../sync/token-source.ts'
@@ -64,6 +65,7 @@ export interface MeshParts {
   documents: DocumentSet
   outbox: Outbox
   blobs?: ReplicaBlobs | undefined
+  presences?: Presences | undefined
   idleMilliseconds: number
   /** The id of this process. */
   node: string

@@ -114,6 +114,8 @@ export class PeerLink {
       messageBytesMax,
       windowBytes,
       blobs: options.context.blobs?.store,
+      presences: options.context.presences,
+      subject: () => this.subject,
       onReady: hello => this.#ready(hello),
       onPeer: peer => void this.#introduced(peer),
       onToken: token => this.#pass?.renew(token, () => this.#applyRights()),

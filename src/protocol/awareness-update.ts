@@ -30,6 +30,10 @@ export const defaultAwarenessLimits: Readonly<AwarenessLimits> = {
   stateLengthMax: 16_384,
 }
 
+/** A clientID, a clock and a length; and what a UTF-16 unit takes at most. */
+const entryHeadBytesMax = 32
+const utf8BytesPerUnitMax = 3
+
 /** The entries as the payload of an awareness message. */
 export function encodeAwarenessUpdate(entries: readonly AwarenessEntry[]): Uint8Array {
   return encoding.encode(encoder => {
@@ -64,6 +68,38 @@ export function decodeAwarenessUpdate(
   }
   if (!reader.atEnd) throw frameInvalid('bytes after the last awareness state')
   return entries
+}
+
+/** The entries as payloads of at most `bytesMax`, or one entry, each. */
+export function encodeAwarenessUpdates(
+  entries: readonly AwarenessEntry[],
+  bytesMax: number,
+): Uint8Array[] {
+  const groups: AwarenessEntry[][] = []
+  let room = 0
+  for (const entry of entries) {
+    const bytes = utf8BytesPerUnitMax * (entry.state?.length ?? 0) + entryHeadBytesMax
+    if (bytes > room) {
+      groups.push([])
+      room = bytesMax
+    }
+    groups.at(-1)?.push(entry)
+    room -= bytes
+  }
+  return groups.map(encodeAwarenessUpdate)
+}
+
+/**
+ * A state that names this subject as its `actor`, whatever it claims.
+ *
+ * @throws FRAME_INVALID where it is no object
+ */
+export function signAwarenessState(state: string, subject: string): string {
+  const value: unknown = JSON.parse(state)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw frameInvalid('an awareness state that is no object')
+  }
+  return JSON.stringify({ ...value, actor: subject })
 }
 
 function readState(reader: Reader, lengthMax: number): string | undefined {

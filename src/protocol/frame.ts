@@ -83,6 +83,8 @@ export type Frame =
   | { type: 'digest'; channel: number; state: string; content: string }
   /** Asks for all that the other end has of these scopes, by their patterns. */
   | { type: 'interest'; patterns: readonly string[] }
+  /** What members say about themselves, as `awareness-update.ts` reads it; about nobody: it asks. */
+  | { type: 'awareness'; channel: number; update: Uint8Array }
   | BlobFrame
 
 type FrameType = Frame['type']
@@ -298,6 +300,14 @@ const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
       while (!reader.atEnd) patterns.push(reader.string())
       return { type: 'interest', patterns }
     },
+  },
+  awareness: {
+    tag: 15,
+    write(encoder, { channel, update }) {
+      encoding.writeVarUint(encoder, channel)
+      encoding.writeUint8Array(encoder, update)
+    },
+    read: reader => ({ type: 'awareness', channel: reader.varUint(), update: reader.rest() }),
   },
   ...blobCodecs,
 }

@@ -85,6 +85,8 @@ export class DocumentChannel implements UpdateSource {
   readonly isRelay: boolean
   /** Whether what the peer sends is taken in; a reader's is refused. */
   mayWrite = true
+  /** Whether the peer has asked who is here. */
+  listens = false
   readonly #link: ChannelLink
   readonly #handlers: ChannelHandlers
   readonly #inbound = new InboundStream()

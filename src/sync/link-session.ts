@@ -7,6 +7,7 @@ import { concatBytes } from '../base/bytes.ts'
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
 import type { CancelTimer, TimeSource } from '../base/time.ts'
 import type { ReplicaDocument } from '../document/replica-document.ts'
+import type { DocumentName } from '../model/document-name.ts'
 import { type BlobFrame, isBlobFrame } from '../protocol/blob-frame.ts'
 import { decodeMessage, encodeFrame, type Frame, protocolVersion } from '../protocol/frame.ts'
 import { closeCodes, keepAlive } from '../protocol/link-rules.ts'
@@ -15,6 +16,7 @@ import type { Link } from '../transport/transport.ts'
 import { BlobDesk } from './blob-desk.ts'
 import { BlobRequests } from './blob-requests.ts'
 import { type ChannelHandlers, type ChannelLink, DocumentChannel } from './document-channel.ts'
+import type { PresenceExchange, PresenceLink } from './presence-exchange.ts'
 
 export type FrameOf<Type extends Frame['type']> = Extract<Frame, { type: Type }>
 
@@ -33,6 +35,10 @@ export interface LinkSessionOptions {
   windowBytes: number
   /** Blobs that the peer may be asked for, and may ask for where their document is open. */
   blobs?: BlobStore | undefined
+  /** Hears who is here, and says so. */
+  presences?: PresenceExchange | undefined
+  /** Who the peer's token was given to, where one was asked for. */
+  subject?(): string | undefined
   /** The peer has said hello; channels may be opened. */
   onReady(hello: FrameOf<'hello'>): void
   /** The peer says who else there is. */
@@ -63,7 +69,7 @@ const frameHeadBytesMax = 64
 /** What may wait for a peer that reads slowly before it is given no more pieces of blobs. */
 const blobQueueBytesMax = 4 * 2 ** 20
 
-export class LinkSession implements ChannelLink {
+export class LinkSession implements ChannelLink, PresenceLink {
   readonly #options: LinkSessionOptions
   #peer: FrameOf<'hello'> | undefined
   #closed = false
@@ -109,6 +115,7 @@ export class LinkSession implements ChannelLink {
     const version = protocolVersion
     this.send({ type: 'hello', version, node, messageBytesMax, windowBytes, generation })
     this.#watch()
+    options.presences?.linked(this)
   }
 
   /** Begins to exchange a document. The peer must have said hello. */
@@ -147,7 +154,7 @@ export class LinkSession implements ChannelLink {
     if (this.#offers.get(open.channel) !== open) return
     this.#offers.delete(open.channel)
     this.#peerChannels.set(open.channel, channel)
-    channel.opened(open)
+    this.#exchange(channel, open)
   }
 
   /** Answers the peer's `open` with a refusal, if the peer still waits. */
@@ -184,6 +191,28 @@ export class LinkSession implements ChannelLink {
     if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush())
     this.#outgoing.push(bytes)
     this.#outgoingBytes += bytes.length
+  }
+
+  get isRelay(): boolean {
+    return this.#options.isRelay
+  }
+
+  get subject(): string | undefined {
+    return this.#options.subject?.()
+  }
+
+  /** Whether the peer wants to hear who is here in a document. A relay always does. */
+  listens(document: DocumentName): boolean {
+    const channel = this.#channelsByName.get(document)
+    return channel?.peerNumber !== undefined && (this.isRelay || channel.listens)
+  }
+
+  /** Sends an awareness update, if the document is exchanged and the peer reads fast enough. */
+  tell(document: DocumentName, update: Uint8Array): void {
+    const channel = this.#channelsByName.get(document)
+    if (channel?.peerNumber === undefined || update.length > this.updateBytesMax) return
+    if (this.#options.link.bufferedBytes >= blobQueueBytesMax) return // it is said again
+    this.send({ type: 'awareness', channel: channel.number, update })
   }
 
   get updateBytesMax(): number {
@@ -266,6 +295,8 @@ export class LinkSession implements ChannelLink {
         const channel = this.#peerChannels.get(frame.channel)
         return channel && this.#options.onDigest?.(channel, frame)
       }
+      case 'awareness':
+        return this.#peerSaid(frame)
       case 'open':
         return this.#peerOpened(frame)
       case 'close':
@@ -322,13 +353,26 @@ export class LinkSession implements ChannelLink {
     if (channel?.peerNumber !== undefined) this.#peerChannels.set(channel.peerNumber, undefined)
     this.#peerChannels.set(frame.channel, channel)
     this.#offers.delete(frame.channel)
-    if (channel !== undefined) return channel.opened(frame)
+    if (channel !== undefined) return this.#exchange(channel, frame)
     const { onOpened } = this.#options
     if (onOpened === undefined) {
       return this.#nackUnknown(frame.channel, 'the document is not open here')
     }
     this.#offers.set(frame.channel, frame)
     onOpened(frame)
+  }
+
+  #exchange(channel: DocumentChannel, open: FrameOf<'open'>): void {
+    channel.opened(open)
+    if (!channel.ended) this.#options.presences?.opened(this, channel.document.name)
+  }
+
+  #peerSaid({ channel: number, update }: FrameOf<'awareness'>): void {
+    const channel = this.#peerChannels.get(number)
+    const { presences } = this.#options
+    if (channel === undefined || presences === undefined) return
+    channel.listens = true
+    presences.heard(this, channel.document.name, update)
   }
 
   #peerClosed(frame: FrameOf<'close'>): void {
@@ -398,6 +442,7 @@ export class LinkSession implements ChannelLink {
 
   #ended(code: number, reason: string): void {
     this.#closed = true
+    this.#options.presences?.unlinked(this)
     this.blobs?.close()
     this.#blobDesk?.close()
     this.#asked.clear()

@@ -24,6 +24,7 @@ import { Dialler, type DiallerState } from './dialler.ts'
 import { DocumentProgress } from './document-progress.ts'
 import { LinkSession } from './link-session.ts'
 import type { Outbox } from './outbox.ts'
+import type { Presences } from './presences.ts'
 import type { ReplicaBlobs } from './replica-blobs.ts'
 import type { TokenSource } from './token-source.ts'
 import { type Deadline, Waiters } from './waiters.ts'
@@ -49,6 +50,7 @@ export interface RelaySyncOptions {
   documents: DocumentSet
   outbox: Outbox
   blobs?: ReplicaBlobs | undefined
+  presences?: Presences | undefined
   token?: TokenSource | undefined
 }
 
@@ -239,6 +241,7 @@ export class RelaySync {
       windowBytes: 0,
       generation: incarnation.generation,
       blobs: this.#options.blobs?.store,
+      presences: this.#options.presences,
       onReady: ({ generation }) => {
         this.#ready = true
         if (session.blobs) this.#options.blobs?.relayLinked(session.blobs, generation)

@@ -49,6 +49,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   record('ping', { nonce: number }),
   record('pong', { nonce: number }),
   record('token', { token: text }),
+  record('awareness', { channel: number, update: bytes }),
   record('digest', { channel: number, state: text, content: text }),
   record('interest', { patterns: fc.array(text, { maxLength: 5 }) }),
   record('members', {

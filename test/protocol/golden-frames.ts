@@ -99,6 +99,12 @@ export const goldenFrames: readonly GoldenFrame[] = [
     hex: '07 0e 02 02 6162 01 63',
   },
   {
+    // Client 7 with clock 300 says {}.
+    frame: { type: 'awareness', channel: 2, update: Uint8Array.of(1, 7, 0xac, 2, 2, 0x7b, 0x7d) },
+    hex: '09 0f 02 01 07 ac02 02 7b7d',
+  },
+  { frame: { type: 'awareness', channel: 2, update: Uint8Array.of(0) }, hex: '03 0f 02 00' },
+  {
     frame: { type: 'members', links: 3, members: [{ store: 's', address: 'a', age: 300 }] },
     hex: '08 0d 03 01 73 01 61 ac02',
   },

@@ -1,0 +1,174 @@
+/**
+ * Who is in one document, by what was said of them: clocks order what is said of one member, and who
+ * was not heard of for too long is taken off. Pure: the caller has the clock and the links.
+ *
+ * B1. What is gone does not come back with the clock it had: others may repeat what it said.
+ * B2. That somebody is gone is believed with a later clock, which only the member itself gives; with
+ *     the clock of its last word it is believed of the link that brought that word.
+ * B3. Where tokens are asked for, a member keeps its actor, and nobody else takes it off.
+ */
+import {
+  type AwarenessEntry,
+  defaultAwarenessLimits,
+  signAwarenessState,
+} from '../protocol/awareness-update.ts'
+import type { PresenceLink } from './presence-exchange.ts'
+
+/** Somebody who is here. */
+export interface PresenceMember {
+  /** The Yjs clientID under which it is announced: of this stay, not of its process or its actor. */
+  readonly id: number
+  /** Undefined for a stock client that names none. */
+  readonly actor: string | undefined
+  readonly role: string | undefined
+  /** What it says besides, as JSON. */
+  readonly state: unknown
+  /** When it was first and last heard of here, in milliseconds since the epoch, by our clock. */
+  readonly since: number
+  readonly lastSeen: number
+  /** Whether it is this handle. */
+  readonly self: boolean
+}
+
+export interface Said extends AwarenessEntry {
+  readonly state: string
+}
+
+interface Heard {
+  entry: Said
+  readonly since: number
+  lastSeen: number
+  /** When it was last heard of (monotonic). */
+  heardAt: number
+  from: PresenceLink
+}
+
+/** Members of one document; with states of the greatest length they are 16 million characters. */
+export const presenceMembersMax = 1_024
+
+/** A clock moves by one every few seconds; this one takes thousands of years. */
+export const presenceClockMax: number = 2 ** 40
+
+/** What was not heard of for so long is not here any more; as in y-protocols, and at the relay. */
+export const presenceMilliseconds: number = 30_000
+
+export class PresenceBoard {
+  readonly #heard = new Map<number, Heard>()
+  /** The last clocks of members that are gone, the oldest first (B1). */
+  readonly #gone = new Map<number, number>()
+
+  /**
+   * Takes in what came on a link; answers what of it was news.
+   *
+   * @throws FRAME_INVALID for a state that has to name its subject and is no object
+   */
+  apply(
+    entries: readonly AwarenessEntry[],
+    from: PresenceLink,
+    at: { now: number; monotonic: number },
+  ): AwarenessEntry[] {
+    const news: AwarenessEntry[] = []
+    for (const entry of entries) {
+      if (entry.clock > presenceClockMax || entry.clientID > clientIDMax) continue
+      if (entry.state === undefined) {
+        if (this.#takeOff(entry, from)) news.push(entry)
+        continue
+      }
+      const { subject } = from
+      const state = subject === undefined ? entry.state : signAwarenessState(entry.state, subject)
+      if (state.length > stateLengthMax) continue
+      const said = { ...entry, state }
+      if (this.#putOn(said, from, at)) news.push(said)
+    }
+    return news
+  }
+
+  /** Takes off who was last heard of too long before `monotonic`; answers whether there was anybody. */
+  expire(monotonic: number): boolean {
+    let expired = false
+    for (const [id, { heardAt, entry }] of this.#heard) {
+      if (monotonic - heardAt < presenceMilliseconds) continue
+      this.#remove(id, entry.clock)
+      expired = true
+    }
+    return expired
+  }
+
+  /** What was said of all who are here, to be passed on. */
+  get said(): Said[] {
+    return [...this.#heard.values()].map(({ entry }) => entry)
+  }
+
+  get members(): PresenceMember[] {
+    return [...this.#heard.values()].map(({ entry, since, lastSeen }) =>
+      presenceMember(entry, { since, lastSeen, self: false }),
+    )
+  }
+
+  #putOn(entry: Said, from: PresenceLink, at: { now: number; monotonic: number }): boolean {
+    const { clientID, clock, state } = entry
+    const known = this.#heard.get(clientID)
+    if (clock <= (known?.entry.clock ?? this.#gone.get(clientID) ?? -1)) return false
+    if (known === undefined && this.#heard.size >= presenceMembersMax) return false
+    const { subject } = from
+    if (known && subject !== undefined && actorOf(known.entry.state) !== actorOf(state)) {
+      return false // B3
+    }
+    const since = known?.since ?? at.now
+    this.#heard.set(clientID, {
+      ...{ entry, since, from },
+      lastSeen: at.now,
+      heardAt: at.monotonic,
+    })
+    return true
+  }
+
+  #takeOff({ clientID, clock }: AwarenessEntry, from: PresenceLink): boolean {
+    const known = this.#heard.get(clientID)
+    if (known === undefined) return false
+    const last = known.entry.clock
+    if (clock < last || (clock === last && known.from !== from)) return false // B2
+    const { subject } = from
+    if (subject !== undefined && actorOf(known.entry.state) !== subject) return false // B3
+    this.#remove(clientID, clock)
+    return true
+  }
+
+  #remove(id: number, clock: number): void {
+    this.#heard.delete(id)
+    this.#gone.delete(id)
+    this.#gone.set(id, clock)
+    for (const oldest of this.#gone.keys()) {
+      if (this.#gone.size <= presenceMembersMax) return
+      this.#gone.delete(oldest)
+    }
+  }
+}
+
+const { stateLengthMax } = defaultAwarenessLimits
+const clientIDMax = Number.MAX_SAFE_INTEGER
+
+/** The state of a member as JSON text, read; a stock client's may be anything. */
+export function presenceMember(
+  { clientID: id, state: text }: Said,
+  seen: Pick<PresenceMember, 'since' | 'lastSeen' | 'self'>,
+): PresenceMember {
+  const value: unknown = JSON.parse(text)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { id, actor: undefined, role: undefined, state: value, ...seen }
+  }
+  const { actor, role, state, ...rest } = value as Record<string, unknown>
+  const others = Object.keys(rest).length === 0 ? undefined : rest
+  return { id, actor: textOf(actor), role: textOf(role), state: state ?? others, ...seen }
+}
+
+function actorOf(text: string): string | undefined {
+  const value: unknown = JSON.parse(text)
+  return typeof value === 'object' && value !== null && 'actor' in value
+    ? textOf(value.actor)
+    : undefined
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
