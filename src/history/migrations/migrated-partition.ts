@@ -23,7 +23,12 @@ import { assertSynchronous } from '../../partition/synchronous.ts'
 import { openTogether } from '../open-together.ts'
 import type { HistoryReplica } from '../replica-port.ts'
 import { type MigrationsDefinition, storedPartition } from './migration-definition.ts'
-import { dryRun, type MigrationFailure, type MigrationPlan } from './migration-run.ts'
+import {
+  dryRun,
+  keysWithValues,
+  type MigrationFailure,
+  type MigrationPlan,
+} from './migration-run.ts'
 import { type Migration, SchemaState, schemaPartition } from './schema-state.ts'
 import { readForm, storedForm, upgrade } from './stored-form.ts'
 
@@ -113,7 +118,7 @@ export class MigratedPartition<Value = unknown> {
       checkOrder: false,
       report: problem => this.#listeners.emit('problem', problem),
     })
-    for (const key of parts.registers.keys()) this.#look(key)
+    for (const key of keysWithValues(parts.registers)) this.#look(key)
     this.#leave = parts.registers.subscribe(changes => {
       for (const { key } of changes) this.#look(key)
       if (!this.#listeners.has('change')) return
@@ -261,7 +266,7 @@ export class MigratedPartition<Value = unknown> {
   status(): SchemaStatus {
     const { registers, schema, definition } = this.#parts
     const entries: { [version: string]: number } = {}
-    for (const key of registers.keys()) {
+    for (const key of keysWithValues(registers)) {
       for (const version of this.#versions(key)) entries[version] = (entries[version] ?? 0) + 1
     }
     const { version } = definition.of
@@ -270,7 +275,7 @@ export class MigratedPartition<Value = unknown> {
 
   /** The keys that cannot be read, and why: SCHEMA_NEWER, MIGRATION_FAILED, ENTRY_INVALID. @throws CLOSED */
   problems(): MigrationFailure[] {
-    return [...this.#parts.registers.keys()].flatMap(key => {
+    return [...keysWithValues(this.#parts.registers)].flatMap(key => {
       const error = this.#failure(key)
       return error === undefined ? [] : [Object.freeze({ key, error })]
     })

@@ -29,13 +29,21 @@ export interface MigrationPlan<Value = unknown> {
   readonly failures: readonly MigrationFailure[]
 }
 
+/**
+ * The keys with a value, also those that read as deleted because a deletion stands beside the value:
+ * whoever settles that may bring it back.
+ */
+export function keysWithValues(registers: RegisterPartition<unknown>): Set<string> {
+  return new Set([...registers.keys(), ...registers.conflicts().map(({ key }) => key)])
+}
+
 export function dryRun<Value>(
   definition: MigrationsDefinition<Value>,
   registers: RegisterPartition<unknown>,
 ): MigrationPlan<Value> {
   const changes: MigratedValue<Value>[] = []
   const failures: MigrationFailure[] = []
-  for (const key of registers.keys()) {
+  for (const key of keysWithValues(registers)) {
     for (const sibling of registers.siblings(key)) {
       if (sibling.deleted) continue
       try {

@@ -51,6 +51,25 @@ const V3 = defineMigrations({
   owner: 'ann',
 })
 
+describe('a value beside a deletion', () => {
+  it('counts as stored for whoever opens the partition, before or after they met', async () => {
+    const { ann, bob } = await startPair()
+    const before = await openMigrated(bob, here, V2)
+    const old = await openMigrated(ann, here, V1)
+    old.set('x', 5)
+    await settle(ann, bob)
+    await apart([ann, bob], () => {
+      old.set('x', 6)
+      before.delete('x') // the later one: of the same time, by the name of the actor
+    })
+    expect(before.get('x')).toBeUndefined()
+    const after = await openMigrated(bob, here, V2)
+    expect(after.status()).toEqual(before.status())
+    expect(after.status()).toMatchObject({ active: 1, entries: { 1: 1 } })
+    expect(after.migrate({ dryRun: true }).changes).toMatchObject([{ key: 'x', before: 6 }])
+  })
+})
+
 describe('replicas on two versions', () => {
   it('read and write each other’s values, as far as steps lead back', async () => {
     const { ann, bob } = await startPair()
