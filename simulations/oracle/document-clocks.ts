@@ -1,5 +1,6 @@
 /** How far each writer of a document is known in it. */
 import * as Y from 'yjs'
+import { loadLog } from '../../src/document/stored-log.ts'
 import type { KnownClocks } from './causal-oracle.ts'
 
 /** As it is now; it moves on with the document. */
@@ -22,13 +23,12 @@ export function loggedClocks(updates: readonly Uint8Array[]): Map<number, number
   return clocks
 }
 
-/** The document that a log of updates adds up to. */
+/**
+ * The document that a log of updates adds up to. As whoever opens the log reads it: of an update
+ * that builds on something lost Yjs alone would take the deletions, which nobody else has.
+ */
 export function loggedDocument(updates: readonly Uint8Array[]): Y.Doc {
-  const doc = new Y.Doc({ guid: 'log' })
-  doc.transact(() => {
-    for (const update of updates) Y.applyUpdate(doc, update)
-  })
-  return doc
+  return loadLog('log', updates, undefined).doc
 }
 
 /** The first writer of whom `known` lacks something that `expected` holds, for a message. */
