@@ -23,6 +23,7 @@ import { startRelayProcess } from '../../support/relay-process.ts'
 import { inRepository } from '../../support/repository.ts'
 import { runCommandLine } from '../../support/run-command-line.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
+import { waitUntil } from '../../support/wait-until.ts'
 
 const users = 'room:r1/users'
 const names = ['agent:team/notes', 'agent:team/spend', 'room:r1/events', 'room:r1/hits', users]
@@ -228,6 +229,8 @@ describe('a data directory in use', () => {
       void storage.append('doc', update).then(clock => durable.push(clock))
     })
     const text = doc.getText('t')
+    text.insert(0, 'x')
+    await waitUntil(() => durable.length > 0) // a copy of before that has no document
     for (let round = 0; round < 4; round++) {
       for (let index = 0; index < 800; index++) text.insert(0, 'y'.repeat(2000))
       await new Promise(resolve => setImmediate(resolve))
