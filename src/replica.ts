@@ -34,7 +34,6 @@ import { QueryableRegisters, type QueryHandle } from './query/queryable-register
 import { type CompactionReport, withCompaction } from './storage/compaction.ts'
 import { type Incarnation, openIncarnation } from './storage/incarnation.ts'
 import { openLevelStorage } from './storage/level-storage.ts'
-import { mergeLog } from './storage/merge-log.ts'
 import type { Storage } from './storage/storage.ts'
 import { Blobs } from './sync/blobs.ts'
 import type { FlushLevel, FlushOptions, SyncedOptions } from './sync/flush-options.ts'
@@ -134,7 +133,6 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     time,
     ...(options.compactionUpdates !== undefined && { updatesMax: options.compactionUpdates }),
     // What builds on a lost update waits outside of the document, and must stay apart from it.
-    mergeLog: updates => mergeLog(updates, { holes: false }),
     onCompacted: report => {
       documents?.compacted(report.document, report.before.bytes - report.after.bytes)
       events.emit('compacted', report)

@@ -8,22 +8,19 @@ import { withUpdateIndex } from '../model/update-index.ts'
 import { readUpdateStructure } from '../model/update-structure.ts'
 
 /**
- * One garbage-collected update that says what `updates` say, in order, with its index. What waits
- * in Yjs for something missing (pending updates and deletions) is part of it.
+ * One garbage-collected update that says what `updates` say, in order, with its index.
  *
- * @param options.holes whether anything may wait for something missing
- * @throws UPDATE_GAP if not, UPDATE_INVALID where Yjs cannot apply an update, or what comes out is not well-formed
+ * @throws UPDATE_GAP where something waits for what is missing: as one update with the rest it would
+ * make all of that wait, too, and its deletions would take what nobody has lost yet; UPDATE_INVALID
+ * where Yjs cannot apply an update, or what comes out is not well-formed
  */
-export function mergeLog(
-  updates: readonly Uint8Array[],
-  { holes = true }: { holes?: boolean } = {},
-): Uint8Array {
+export function mergeLog(updates: readonly Uint8Array[]): Uint8Array {
   const document = new Y.Doc({ gc: true, guid: 'merge' })
   try {
     document.transact(() => {
       for (const update of updates) Y.applyUpdate(document, update)
     })
-    if (!holes && !isWhole(document)) {
+    if (!isWhole(document)) {
       throw new StatemeshError('UPDATE_GAP', 'updates of the log build on one that was lost')
     }
     const merged = Y.encodeStateAsUpdate(document)

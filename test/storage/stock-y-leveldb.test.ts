@@ -87,9 +87,9 @@ describe('stock y-leveldb on our database', () => {
     expect(await actual()).toEqual(expected(5))
   })
 
-  it('knows the state vector of a document of many writers with a gap', async () => {
+  it('knows the state vector of a document of many writers', async () => {
     const others = [5, 900, 2 ** 31].map(client => updateSaying(`by ${client}`, client))
-    const log = [...others, updates[0] as Uint8Array, updates[3] as Uint8Array]
+    const log = [...others, ...updates.slice(0, 3)]
     await ours(async storage => {
       for (const update of log) await storage.append('doc', update)
       await compact(storage, 'doc')
