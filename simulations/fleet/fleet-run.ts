@@ -42,6 +42,8 @@ const lookMilliseconds = 50
 /** How long faults strike in a round. */
 const roundMilliseconds = [2000, 6000] as const
 
+const late = Symbol('late')
+
 /**
  * Runs a fleet; what it finds is in the result.
  *
@@ -131,6 +133,7 @@ class FleetRun {
     this.#write({ round: this.#rounds + 1 })
     for (const member of fleet.members) member.order({ kind: 'work' })
     await this.#striker.strikeFor(Math.min(fleet.dice.between(...roundMilliseconds), left))
+    if (this.failed) return // it is known what is wrong; to converge would only hide the traces
     for (const member of fleet.members) member.order({ kind: 'rest' })
     this.#write({ healed: { ...this.#striker.struck } })
     const why = await this.#converge()
@@ -145,21 +148,19 @@ class FleetRun {
   /** Waits until all hold the same; answers why they do not, if they do not in time. */
   async #converge(): Promise<string | undefined> {
     const start = systemTime.monotonic()
-    const deadline = sleep(systemTime, convergenceMillisecondsMax)
+    const deadline = sleep(systemTime, convergenceMillisecondsMax).then((): typeof late => late)
     let why = 'somebody does not answer'
-    const agreed = (async () => {
-      for (;;) {
-        const found = await this.#whyDifferent()
-        if (found === undefined) return true
-        why = found
-        await sleep(systemTime, lookMilliseconds)
+    for (;;) {
+      const found = await Promise.race([this.#whyDifferent(), deadline])
+      const elapsed = systemTime.monotonic() - start
+      if (found === late) return `not within ${Math.round(elapsed / 1000)} s: ${why}`
+      if (found === undefined) {
+        this.#convergence.push(Math.round(elapsed))
+        return undefined
       }
-    })()
-    const inTime = await Promise.race([agreed, deadline.then(() => false)])
-    const elapsed = systemTime.monotonic() - start
-    if (!inTime) return `not within ${Math.round(elapsed / 1000)} s: ${why}`
-    this.#convergence.push(Math.round(elapsed))
-    return undefined
+      why = found
+      await sleep(systemTime, lookMilliseconds)
+    }
   }
 
   async #whyDifferent(): Promise<string | undefined> {

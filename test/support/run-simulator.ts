@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
+import { onTestFinished } from 'vitest'
 import { inRepository } from './repository.ts'
 import type { CommandOutcome } from './run-command-line.ts'
 
@@ -11,6 +12,8 @@ export async function runSimulator(directory: string, ...args: string[]): Promis
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  // A test that is given up must not leave it working beside the others.
+  onTestFinished(() => void child.kill('SIGINT'))
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
