@@ -6,7 +6,7 @@ import { Emitter } from './base/emitter.ts'
 import { StatemeshError } from './base/error.ts'
 import { type MemorySource, systemMemory } from './base/memory.ts'
 import { type RandomSource, randomId, systemRandom } from './base/random.ts'
-import { systemTime, type TimeSource } from './base/time.ts'
+import { holdUp, systemTime, type TimeSource } from './base/time.ts'
 import { HybridClock } from './clock/hybrid-clock.ts'
 import { DocumentSet } from './document/document-set.ts'
 import { Journal } from './document/journal.ts'
@@ -143,7 +143,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   try {
     const journal = new Journal({ time, random, onError: warn })
     const incarnation = await openIncarnation(storage, random)
-    const outbox = await openOutbox(storage, journal)
+    const outbox = await openOutbox({ storage, journal, time })
     const { idleMilliseconds = 30_000, driftMillisecondsMax } = options
     documents = new DocumentSet({ storage, journal, incarnation, time, idleMilliseconds })
     documents.events.on('warning', warn)
@@ -384,7 +384,7 @@ export class Replica {
     const { level = 'durable', n, ...deadline } = options
     const flushed =
       level === 'replicated' ? this.#replicate(n ?? 2, deadline) : this.#flush(level, deadline)
-    return this.#parts.meter.timed(`flush.${level}`, flushed)
+    return this.#parts.meter.timed(`flush.${level}`, holdUp(this.#parts.time, flushed))
   }
 
   /**
@@ -394,13 +394,13 @@ export class Replica {
    * @throws as `flush` does
    */
   async synced({ from, ...deadline }: SyncedOptions = {}): Promise<void> {
-    const { sync, mesh, meter } = this.#parts
+    const { sync, mesh, meter, time } = this.#parts
     this.#assertOpen()
     const others = from === 'peers' ? mesh : (sync ?? mesh)
     if (others === undefined) {
       throw new StatemeshError('RELAY_NOT_CONFIGURED', 'neither a relay nor peers were given')
     }
-    return meter.timed('synced', others.synced(deadline))
+    return meter.timed('synced', holdUp(time, others.synced(deadline)))
   }
 
   /**
@@ -487,6 +487,7 @@ export class Replica {
     try {
       await mesh?.close()
       await this.#parts.blobs.close()
+      this.#parts.outbox.close()
       await journal.whenDurable()
       await incarnation.end()
     } finally {

@@ -44,6 +44,20 @@ export function nextTurn(time: TimeSource): Promise<void> {
 }
 
 /**
+ * Holds the process up until a promise settles that somebody waits for: it must not end in the
+ * middle of an `await` because nothing but a timer is left.
+ */
+export async function holdUp<Result>(time: TimeSource, waited: Promise<Result>): Promise<Result> {
+  if (time !== systemTime) return waited
+  const timer = setInterval(() => undefined, 2 ** 31 - 1)
+  try {
+    return await waited
+  } finally {
+    clearInterval(timer)
+  }
+}
+
+/**
  * Calls `callback` when this turn of the event loop has done all its reads (a microtask would run
  * between two of them). For the sockets of Node alone, so it is no part of `TimeSource`.
  */

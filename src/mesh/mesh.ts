@@ -250,7 +250,7 @@ export class Mesh {
   async close(): Promise<void> {
     this.#state = 'closed'
     for (const stop of this.#stopListening) stop()
-    this.#owed?.close()
+    this.#owed?.release()
     this.disconnect()
     this.#waiters.rejectAll(new StatemeshError('CLOSED', 'the replica was closed'))
     await Promise.all([...this.#listening].map(listening => listening.close()))

@@ -3,7 +3,6 @@
  * all of it as durable, and in memory while there is a link.
  */
 import { type StatemeshError, toStatemeshError } from '../base/error.ts'
-import type { CancelTimer, TimeSource } from '../base/time.ts'
 import type { DocumentSet } from '../document/document-set.ts'
 import type { DocumentName } from '../model/document-name.ts'
 import type { Copies } from '../sync/copies.ts'
@@ -11,7 +10,6 @@ import type { Outbox } from '../sync/outbox.ts'
 import type { Waiters } from '../sync/waiters.ts'
 
 export interface OwedDocumentsOptions {
-  time: TimeSource
   documents: DocumentSet
   copies: Copies
   outbox: Outbox
@@ -24,15 +22,10 @@ export interface OwedDocumentsOptions {
   onRejected(document: DocumentName, error: StatemeshError): void
 }
 
-/** How long a document must be acked before the outbox forgets it: steady writers cost nothing. */
-const settleMilliseconds = 1_000
-
 export class OwedDocuments {
   readonly #options: OwedDocumentsOptions
   /** What gives a document back that is in memory because it is owed. */
   readonly #held = new Map<DocumentName, () => void>()
-  /** Documents that are about to leave the outbox. */
-  readonly #settling = new Map<DocumentName, CancelTimer>()
   #offering = false
 
   constructor(options: OwedDocumentsOptions) {
@@ -52,16 +45,11 @@ export class OwedDocuments {
     })
   }
 
-  /** A peer has acked: a document that one has had whole for a while is owed no more. */
+  /** A peer has acked: a document that one has whole is owed no more. */
   acked(name: DocumentName): void {
-    if (this.#settling.has(name) || !this.#isCopied(name)) return
-    const cancel = this.#options.time.after(settleMilliseconds, () => {
-      this.#settling.delete(name)
-      if (!this.#isCopied(name)) return
-      this.#options.outbox.remove(name)
-      this.#held.get(name)?.()
-    })
-    this.#settling.set(name, cancel)
+    if (!this.#isCopied(name)) return
+    this.#options.outbox.remove(name)
+    this.#held.get(name)?.()
   }
 
   /** A link is up: loads what was left unsent, one after the other, so that it reaches a peer. */
@@ -81,14 +69,6 @@ export class OwedDocuments {
     for (const release of [...this.#held.values()]) release()
   }
 
-  close(): void {
-    for (const [name, cancel] of this.#settling) {
-      cancel()
-      if (this.#isCopied(name)) this.#options.outbox.remove(name)
-    }
-    this.release()
-  }
-
   async #offer(name: DocumentName): Promise<void> {
     const { documents, waiters, isGivenUp, onRejected } = this.#options
     try {
@@ -102,10 +82,9 @@ export class OwedDocuments {
     }
   }
 
-  /** Whether a document is in the outbox, and a peer has all of it. */
+  /** Whether a peer has all of a document. */
   #isCopied(name: DocumentName): boolean {
-    const { outbox, documents, copies } = this.#options
-    if (!outbox.names.has(name)) return false
+    const { documents, copies } = this.#options
     const version = documents.get(name)?.version
     return version !== undefined && copies.count(name, version) > 0
   }

@@ -4,7 +4,7 @@
  */
 import { isErrorCode, StatemeshError, toStatemeshError } from '../base/error.ts'
 import { type RandomSource, randomId, systemRandom } from '../base/random.ts'
-import { type CancelTimer, systemTime, type TimeSource } from '../base/time.ts'
+import { type CancelTimer, holdUp, systemTime, type TimeSource } from '../base/time.ts'
 import { documentName } from '../model/document-name.ts'
 import { checkId, parseActorId } from '../model/id.ts'
 import type { Scope } from '../model/scope.ts'
@@ -150,13 +150,14 @@ export class ProcessLink {
 
   #wait(id: string, timeoutMilliseconds: number): Promise<Reply> {
     this.#cancelIdle()
-    return new Promise((resolve, reject) => {
+    const { time } = this.#parts
+    const replied = new Promise<Reply>((resolve, reject) => {
       const waiters = this.#waiting.get(id) ?? new Set()
       const leave = () => {
         waiters.delete(waiter)
         if (waiters.size === 0) this.#waiting.delete(id)
       }
-      const cancel = this.#parts.time.after(timeoutMilliseconds, () => {
+      const cancel = time.after(timeoutMilliseconds, () => {
         leave()
         reject(new StatemeshError('REPLY_TIMEOUT', `no reply to ${id} has come yet`))
         // The link may be dead, and the next message shall not find that out.
@@ -172,6 +173,7 @@ export class ProcessLink {
       }
       this.#waiting.set(id, waiters.add(waiter))
     })
+    return holdUp(time, replied)
   }
 
   #connect(): Promise<Link> {

@@ -15,7 +15,7 @@
 import { Emitter } from '../base/emitter.ts'
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
 import { type RandomSource, randomId, systemRandom } from '../base/random.ts'
-import { systemTime, type TimeSource } from '../base/time.ts'
+import { holdUp, systemTime, type TimeSource } from '../base/time.ts'
 import { HybridClock } from '../clock/hybrid-clock.ts'
 import { type DocumentName, documentName } from '../model/document-name.ts'
 import { checkId, parseActorId } from '../model/id.ts'
@@ -140,7 +140,7 @@ export class Process<Context> {
     const { timeoutMilliseconds = replyMillisecondsDefault } = options
     const { handled, time } = this.#parts
     const id = this.send(tags, data, options)
-    return new Promise((resolve, reject) => {
+    const replied = new Promise<Reply>((resolve, reject) => {
       const look = () => {
         const reply = this.reply(id)
         if (reply === undefined) return
@@ -155,6 +155,7 @@ export class Process<Context> {
       const leave = handled.subscribe(look)
       look()
     })
+    return holdUp(time, replied)
   }
 
   /** The reply to a message, if it is here. @throws CLOSED */

@@ -23,7 +23,6 @@ export class DocumentProgress {
   cancelRetry: CancelTimer | undefined
   /** Gives the document back, which is kept in memory while it is being sent. */
   release: (() => void) | undefined
-  cancelSettle: CancelTimer | undefined
   #generation: string | undefined
   // The version known at each level; -1 when even what was loaded may be unknown there.
   readonly #acked: Record<AckLevel, number>
@@ -79,11 +78,10 @@ export class DocumentProgress {
     this.#acked.received = this.#acked.durable
   }
 
-  /** Ends every timer, and gives the document back. */
+  /** Ends the timer, and gives the document back. */
   rest(): void {
     this.cancelRetry?.()
-    this.cancelSettle?.()
-    this.cancelRetry = this.cancelSettle = undefined
+    this.cancelRetry = undefined
     this.letGo()
   }
 

@@ -4,6 +4,7 @@
  * loading every document; and kept with the store that the others were acked by, so that a relay
  * with another store gets them all.
  */
+import type { CancelTimer, TimeSource } from '../base/time.ts'
 import type { Journal } from '../document/journal.ts'
 import { type DocumentName, isDocumentName, parseDocumentName } from '../model/document-name.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -14,25 +15,28 @@ const present = new Uint8Array(0)
 /** The record with the incarnation of the relay's store that acked what is not in the outbox. */
 const relayKey = 'relay'
 
+/** How long a name must be gone before its record goes: steady writers cost nothing. */
+const settleMilliseconds = 1_000
+
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-export class Outbox {
-  readonly #storage: Storage
-  readonly #journal: Journal
-  readonly #names: Set<DocumentName>
+export interface OutboxOptions {
+  storage: Storage
+  journal: Journal
+  time: TimeSource
+}
 
+export class Outbox {
+  readonly #options: OutboxOptions
+  readonly #names: Set<DocumentName>
+  /** Those that have left, and whose records are still there. */
+  readonly #leaving = new Map<DocumentName, CancelTimer>()
   #relay: string | undefined
 
   /** @param relay the store that acked what is not among `names`, as far as any relay did */
-  constructor(
-    storage: Storage,
-    journal: Journal,
-    names: Iterable<DocumentName>,
-    relay: string | undefined,
-  ) {
-    this.#storage = storage
-    this.#journal = journal
+  constructor(options: OutboxOptions, names: Iterable<DocumentName>, relay: string | undefined) {
+    this.#options = options
     this.#names = new Set(names)
     this.#relay = relay
   }
@@ -46,7 +50,10 @@ export class Outbox {
   add(name: DocumentName): void {
     if (this.#names.has(name)) return
     this.#names.add(name)
-    this.#journal.push(() => this.#storage.writeRecord(prefix + name, present))
+    const keepRecord = this.#leaving.get(name)
+    if (keepRecord === undefined) return this.#write(prefix + name, present)
+    this.#leaving.delete(name)
+    keepRecord()
   }
 
   /** Whether this store is the one whose acks have taken documents out of the outbox. */
@@ -61,25 +68,45 @@ export class Outbox {
    * @throws STORAGE_UNAVAILABLE, CLOSED; the store is not trusted then
    */
   async oweAll(relay: string): Promise<void> {
-    for (const name of await this.#storage.documents()) {
+    for (const name of await this.#options.storage.documents()) {
       if (isDocumentName(name)) this.add(name) // others no relay would take
     }
     this.#relay = relay
     // Behind the names, so that whoever finds it finds them too.
-    this.#journal.push(() => this.#storage.writeRecord(relayKey, encoder.encode(relay)))
+    this.#write(relayKey, encoder.encode(relay))
   }
 
   /** A relay has all of the document. A crash before this is durable costs one needless sync. */
   remove(name: DocumentName): void {
     if (!this.#names.delete(name)) return
-    this.#journal.push(() => this.#storage.writeRecord(prefix + name, undefined))
+    const forget = () => this.#forget(name)
+    this.#leaving.set(name, this.#options.time.after(settleMilliseconds, forget))
+  }
+
+  /** Hands the journal what it still has to know. */
+  close(): void {
+    for (const [name, cancel] of this.#leaving) {
+      cancel()
+      this.#forget(name)
+    }
+  }
+
+  #forget(name: DocumentName): void {
+    this.#leaving.delete(name)
+    this.#write(prefix + name, undefined)
+  }
+
+  #write(key: string, value: Uint8Array | undefined): void {
+    const { journal, storage } = this.#options
+    journal.push(() => storage.writeRecord(key, value))
   }
 }
 
 /** @throws STORAGE_UNAVAILABLE, CLOSED */
-export async function openOutbox(storage: Storage, journal: Journal): Promise<Outbox> {
+export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
+  const { storage } = options
   const records = await storage.records(prefix)
   const names = [...records.keys()].map(key => parseDocumentName(key.slice(prefix.length)))
   const relay = (await storage.records(relayKey)).get(relayKey)
-  return new Outbox(storage, journal, names, relay && decoder.decode(relay))
+  return new Outbox(options, names, relay && decoder.decode(relay))
 }

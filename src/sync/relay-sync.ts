@@ -57,9 +57,6 @@ export interface RelaySyncOptions {
 /** The longest message that we accept: the state of a document of that size. */
 const messageBytesMax = 256 * 2 ** 20
 
-/** How long a document must be acked before the outbox forgets it: steady writers cost nothing. */
-const settleMilliseconds = 1_000
-
 /** How long a fresh token may take. */
 const tokenMilliseconds = 10_000
 
@@ -133,10 +130,7 @@ export class RelaySync {
   /** Ends the link and every wait, for good. */
   close(): void {
     for (const stop of this.#stopListening) stop()
-    for (const progress of this.#progress.values()) {
-      if (this.#isSettled(progress)) this.#options.outbox.remove(progress.document.name)
-      progress.rest()
-    }
+    for (const progress of this.#progress.values()) progress.rest()
     this.disconnect()
     this.#waiters.rejectAll(new StatemeshError('CLOSED', 'the replica was closed'))
   }
@@ -322,7 +316,7 @@ export class RelaySync {
       acked: (level, version) => {
         progress.acked(level, version)
         progress.refusal = undefined
-        this.#settleLater(progress)
+        this.#settle(progress)
         this.#waiters.evaluate()
         this.events.emit('acked', progress.document.name)
       },
@@ -362,19 +356,12 @@ export class RelaySync {
     this.#waiters.evaluate()
   }
 
-  #isSettled(progress: DocumentProgress): boolean {
-    return progress.has('durable', progress.document.version)
-  }
-
-  #settleLater(progress: DocumentProgress): void {
-    if (progress.cancelSettle !== undefined || !this.#isSettled(progress)) return
-    progress.cancelSettle = this.#options.time.after(settleMilliseconds, () => {
-      progress.cancelSettle = undefined
-      if (!this.#isSettled(progress)) return
-      this.#options.outbox.remove(progress.document.name)
-      progress.letGo() // a channel that was refused meanwhile is opened again all the same
-      this.#waiters.evaluate()
-    })
+  /** Where the relay has all of a document on disk, it is owed no more. */
+  #settle(progress: DocumentProgress): void {
+    const { document } = progress
+    if (!progress.has('durable', document.version)) return
+    this.#options.outbox.remove(document.name)
+    progress.letGo()
   }
 
   // Everything that was acked, was acked by another store.

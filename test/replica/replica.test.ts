@@ -222,6 +222,7 @@ describe('replicas that share a relay', () => {
     expect(a.status.unsynced).toBe(1)
     gated.release()
     await a.flush(seconds)
+    expect(a.status.unsynced).toBe(0)
   })
 
   it('give a flush up when its signal aborts', async () => {

@@ -3,7 +3,7 @@
  * replica's row, where whoever can spare some sees it; the request goes when nobody waits.
  */
 import { StatemeshError } from '../../base/error.ts'
-import type { CancelTimer } from '../../base/time.ts'
+import { type CancelTimer, holdUp } from '../../base/time.ts'
 import type { PartitionHost } from '../partition-host.ts'
 import type { BudgetRow } from './budget-row.ts'
 import type { BudgetView } from './budget-view.ts'
@@ -78,7 +78,7 @@ export class DebitQueue {
       forChange: () => {
         if (time.monotonic() >= deadline || signal?.aborted) throw unreachable(key)
         this.#enter(key, waiting)
-        return new Promise((resolve, reject) => {
+        const woken = new Promise<void>((resolve, reject) => {
           const giveUp = () => waiting.wake(unreachable(key))
           const cancel: CancelTimer = time.after(deadline - time.monotonic(), giveUp)
           signal?.addEventListener('abort', giveUp)
@@ -90,6 +90,7 @@ export class DebitQueue {
             else reject(error)
           }
         })
+        return holdUp(time, woken)
       },
       withdraw: (rowKey, draft) => {
         if (rowKey === key && leave()) this.#setRequest(key, draft)
