@@ -62,14 +62,14 @@ export class Replication {
     const names = new Set([...this.#written, ...outbox.names])
     const over = new AbortController()
     // What is loaded now is asked for at its present version, before anything is awaited.
-    const waits = [...names].flatMap(name => {
-      const document = documents.get(name)
-      if (document === undefined) return []
-      names.delete(name)
-      const release = documents.retain(document)
-      return this.#wait(name, nodes, document.version, over.signal).finally(release)
-    })
-    const all = Promise.all([...waits, this.#flushStored(names, nodes, over.signal)])
+    const loaded = [...names].flatMap(name => documents.get(name) ?? [])
+    const versions = new Map(loaded.map(({ name, version }) => [name, version]))
+    const releases = loaded.map(document => documents.retain(document))
+    for (const { name } of loaded) names.delete(name)
+    const all = Promise.all([
+      this.#wait(versions, nodes, over.signal),
+      this.#flushStored(names, nodes, over.signal),
+    ])
     try {
       await within(
         time,
@@ -78,6 +78,7 @@ export class Replication {
       )
     } finally {
       over.abort()
+      for (const release of releases) release()
     }
   }
 
@@ -91,15 +92,21 @@ export class Replication {
       if (this.#has(name, nodes, 0)) continue
       const { release } = await this.#options.documents.hold(name)
       try {
-        await this.#wait(name, nodes, 0, signal)
+        await this.#wait(new Map([[name, 0]]), nodes, signal)
       } finally {
         release()
       }
     }
   }
 
-  #wait(name: DocumentName, nodes: number, version: number, signal: AbortSignal): Promise<void> {
-    return this.#waiters.wait({ signal }, () => this.#has(name, nodes, version))
+  /** Waits until so many nodes have each document up to its version. */
+  #wait(versions: Map<DocumentName, number>, nodes: number, signal: AbortSignal): Promise<void> {
+    return this.#waiters.wait({ signal }, () => {
+      for (const [name, version] of versions) {
+        if (this.#has(name, nodes, version)) versions.delete(name)
+      }
+      return versions.size === 0
+    })
   }
 
   #has(name: DocumentName, nodes: number, version: number): boolean {

@@ -1,6 +1,6 @@
 /** Replicas that link with one another directly, over real sockets and without a relay. */
 import { describe, expect, it } from 'vitest'
-import { createMemoryStorage, openLevelStorage } from '../../src/index.ts'
+import { createMemoryStorage, openLevelStorage, room } from '../../src/index.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { waitUntil } from '../support/wait-until.ts'
 import { linked, Notes, openPeer, scope, seconds } from './peers.ts'
@@ -118,6 +118,26 @@ describe('a flush to the level replicated', () => {
     await c.open(scope, Notes)
     await a.flush({ level: 'replicated', n: 3, ...seconds })
     await waitUntil(() => a.status.unsynced === 0)
+  })
+
+  it('waits for any number of documents without a warning of the platform', async () => {
+    const warnings: string[] = []
+    const warned = (warning: Error) => warnings.push(warning.message)
+    process.on('warning', warned)
+    try {
+      const a = await openPeer('a')
+      const b = await openPeer('b', { peers: a.addresses })
+      for (let number = 0; number < 12; number++) {
+        const notes = await a.open(room(`r${number}`), Notes)
+        await b.open(room(`r${number}`), Notes)
+        notes.set('k', 'v')
+      }
+      await a.flush({ level: 'replicated', n: 2, ...seconds })
+      await new Promise(resolve => setImmediate(resolve)) // warnings are told later
+    } finally {
+      process.off('warning', warned)
+    }
+    expect(warnings).toEqual([])
   })
 
   it('counts a node once that comes back, and not at all while its store may have lost it', async () => {
