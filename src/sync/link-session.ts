@@ -66,6 +66,9 @@ export interface LinkSessionOptions {
 /** More than the fields before an update ever take: four numbers, a tag and a flag. */
 const frameHeadBytesMax = 64
 
+/** So many numbers of the peer are known as closed; a late frame on an older one is refused. */
+const closedNumbersMax = 1_024
+
 /** What may wait for a peer that reads slowly before it is given no more pieces of blobs. */
 const blobQueueBytesMax = 4 * 2 ** 20
 
@@ -87,8 +90,9 @@ export class LinkSession implements ChannelLink, PresenceLink {
   #lastChannel = 0
   readonly #channels = new Map<number, DocumentChannel>()
   readonly #channelsByName = new Map<string, DocumentChannel>()
-  // By the peer's numbers; undefined for those that were open once.
-  readonly #peerChannels = new Map<number, DocumentChannel | undefined>()
+  // By the peer's numbers; and the numbers on which frames may be under way that nobody wants.
+  readonly #peerChannels = new Map<number, DocumentChannel>()
+  readonly #closedNumbers = new Set<number>()
   // The peer's opens that nobody has answered yet.
   readonly #offers = new Map<number, FrameOf<'open'>>()
   // Updates under way without a durable ack, and the channels that wait for room.
@@ -350,10 +354,13 @@ export class LinkSession implements ChannelLink, PresenceLink {
       throw new StatemeshError('FRAME_INVALID', 'a channel number used twice')
     }
     // A second open under another number: nothing of the first one is to reach the channel.
-    if (channel?.peerNumber !== undefined) this.#peerChannels.set(channel.peerNumber, undefined)
-    this.#peerChannels.set(frame.channel, channel)
+    if (channel?.peerNumber !== undefined) this.#retire(channel.peerNumber)
     this.#offers.delete(frame.channel)
-    if (channel !== undefined) return this.#exchange(channel, frame)
+    if (channel !== undefined) {
+      this.#peerChannels.set(frame.channel, channel)
+      return this.#exchange(channel, frame)
+    }
+    this.#retire(frame.channel)
     const { onOpened } = this.#options
     if (onOpened === undefined) {
       return this.#nackUnknown(frame.channel, 'the document is not open here')
@@ -384,7 +391,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
   #peerStreamed(frame: FrameOf<'state' | 'update' | 'skip'>): void {
     const channel = this.#peerChannels.get(frame.channel)
     if (channel !== undefined) return channel.stream(frame)
-    if (!this.#peerChannels.has(frame.channel)) this.#nackUnknown(frame.channel, 'never opened')
+    if (!this.#closedNumbers.has(frame.channel)) this.#nackUnknown(frame.channel, 'never opened')
   }
 
   #nackUnknown(channel: number, message: string): void {
@@ -405,7 +412,17 @@ export class LinkSession implements ChannelLink, PresenceLink {
     this.#blocked.delete(channel)
     const { name } = channel.document
     if (this.#channelsByName.get(name) === channel) this.#channelsByName.delete(name)
-    if (channel.peerNumber !== undefined) this.#peerChannels.set(channel.peerNumber, undefined)
+    if (channel.peerNumber !== undefined) this.#retire(channel.peerNumber)
+  }
+
+  /** What the peer still sends on this number is for nobody. */
+  #retire(number: number): void {
+    this.#peerChannels.delete(number)
+    this.#closedNumbers.delete(number) // the latest last
+    this.#closedNumbers.add(number)
+    if (this.#closedNumbers.size <= closedNumbersMax) return
+    const [oldest] = this.#closedNumbers
+    this.#closedNumbers.delete(oldest as number)
   }
 
   #watch(): void {

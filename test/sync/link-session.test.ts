@@ -248,6 +248,19 @@ describe('a session', () => {
     expect(refusals()).toHaveLength(1)
   })
 
+  it('ignores what was under way on a number that it has closed, and refuses one never opened', async () => {
+    const { one, received, send, hello } = await openAgainstRawPeer()
+    await send(hello)
+    one.open()
+    const update = Uint8Array.of(0, 0)
+    await send(openFrame(9), openFrame(10))
+    await send({ type: 'update', channel: 9, seq: 1, update })
+    const refused = () => received.flatMap(frame => (frame.type === 'nack' ? frame.channel : []))
+    expect(refused()).toEqual([])
+    await send({ type: 'update', channel: 8, seq: 1, update })
+    expect(refused()).toEqual([8])
+  })
+
   it('passes on a refusal, also with a code that it does not know', async () => {
     const { one, send, hello } = await openAgainstRawPeer()
     await send(hello)
