@@ -127,6 +127,20 @@ export class ReplicaDocument {
   }
 
   /**
+   * Makes one change of all that `action` applies, which must come from one source: to end a
+   * transaction costs more than most updates do.
+   */
+  together(source: UpdateSource, action: () => void): void {
+    // What may come back with each update counts as made here, not as the source's.
+    if (this.#orphans.length > 0) return action()
+    try {
+      Y.transact(this.doc, action, new Foreign(source), false)
+    } catch (cause) {
+      this.#observerFailed(cause)
+    }
+  }
+
+  /**
    * Whether an update holds what is not here, which all deletions count as where they count.
    *
    * @throws UPDATE_INVALID
@@ -183,11 +197,17 @@ export class ReplicaDocument {
         if (!this.#continues(structure, client)) continue
         throw new StatemeshError('UPDATE_INVALID', 'Yjs could not integrate the update', { cause })
       }
-      // All of it is there: Yjs ends a transaction before it throws what observers threw. It is
-      // nothing that the sender could mend, and no reason to take the process down.
-      const message = `${this.name}: an observer failed at a foreign change`
-      this.#options.onProblem(new StatemeshError('OBSERVER_FAILED', message, { cause }))
+      this.#observerFailed(cause) // all of it is there
     }
+  }
+
+  /**
+   * Yjs ends a transaction before it throws what observers threw. It is nothing that the sender of
+   * a change could mend, and no reason to take the process down.
+   */
+  #observerFailed(cause: unknown): void {
+    const message = `${this.name}: an observer failed at a foreign change`
+    this.#options.onProblem(new StatemeshError('OBSERVER_FAILED', message, { cause }))
   }
 
   /** Whether an update holds more of a client than the document does. */

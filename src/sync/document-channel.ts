@@ -19,6 +19,9 @@ import { InboundStream } from './inbound-stream.ts'
 
 type FrameOf<Type extends Frame['type']> = Extract<Frame, { type: Type }>
 
+/** A frame of the stream of a channel. */
+export type StreamFrame = FrameOf<'state' | 'update' | 'skip'>
+
 /** The link as a channel sees it. */
 export interface ChannelLink {
   /** The longest update that the peer accepts. */
@@ -75,6 +78,9 @@ interface Versioned {
 
 /** An encoded update without structs and deletions. */
 const emptyUpdateBytes = 2
+
+/** A damaged entry of the log costs all that is in it, and each change is one. */
+const changeBytesMax = 64 * 1024
 
 /** Beyond this a `state` is less to keep than what waits; a window of a peer is as large. */
 const waitingBytesMax = 8 * 2 ** 20
@@ -157,15 +163,23 @@ export class DocumentChannel implements UpdateSource {
     this.#oweState({ stateVector: frame.stateVector, durable: false })
   }
 
-  stream(frame: FrameOf<'state' | 'update' | 'skip'>): void {
-    if (this.#ended) return
-    const arrival = this.#inbound.accept(frame)
-    if (arrival === 'ignore') return
-    if (arrival === 'gap') return this.askForState()
-    if (frame.type !== 'skip') this.#apply(frame)
-    else this.#take(frame.seq, 0)
-    // A state that was refused has brought nothing.
-    if (frame.type === 'state' && !this.#ended && this.#inbound.synced) this.#handlers.synced()
+  /** Frames that came in one message, in their order. What they bring is one change. */
+  stream(frames: readonly StreamFrame[]): void {
+    for (let next = 0; next < frames.length && !this.#ended; ) {
+      let afterwards: (() => void) | undefined
+      const takeIn = () => {
+        let bytes = 0
+        for (; next < frames.length && bytes < changeBytesMax && !afterwards; next++) {
+          const frame = frames[next] as StreamFrame
+          afterwards = this.#takeIn(frame)
+          if (frame.type !== 'skip') bytes += frame.update.length
+        }
+      }
+      if (frames.length === 1) takeIn()
+      else this.document.together(this, takeIn)
+      this.#ackTaken()
+      afterwards?.()
+    }
   }
 
   acked(frame: FrameOf<'ack'>): void {
@@ -303,13 +317,32 @@ export class DocumentChannel implements UpdateSource {
     return this.#seq
   }
 
-  #apply(frame: FrameOf<'state' | 'update'>): void {
+  /** Takes a frame in; answers what is to be done about it when the change is made. */
+  #takeIn(frame: StreamFrame): (() => void) | undefined {
+    const arrival = this.#inbound.accept(frame)
+    if (arrival === 'ignore') return undefined
+    if (arrival === 'gap') return () => this.askForState()
+    if (frame.type === 'skip') {
+      this.#take(frame.seq, 0)
+      return undefined
+    }
+    const problem = this.#apply(frame)
+    if (frame.type === 'update') return problem
+    return () => {
+      problem?.()
+      if (!this.#ended && this.#inbound.synced) this.#handlers.synced()
+    }
+  }
+
+  /** Answers what is to be done where it cannot be applied. */
+  #apply(frame: FrameOf<'state' | 'update'>): (() => void) | undefined {
     try {
       if (!this.mayWrite) this.#checkReader(frame)
-      else if (this.document.apply(frame.update, this) === 'gap') return this.#missed(frame)
+      else if (this.document.apply(frame.update, this) === 'gap') return () => this.#missed(frame)
       this.#take(frame.seq, frame.update.length)
+      return undefined
     } catch (thrown) {
-      this.refuse(frame.seq, toStatemeshError(thrown, 'UPDATE_INVALID'))
+      return () => this.refuse(frame.seq, toStatemeshError(thrown, 'UPDATE_INVALID'))
     }
   }
 
@@ -331,6 +364,9 @@ export class DocumentChannel implements UpdateSource {
     this.#receivedSeq = seq
     this.#receivedBytes += bytes
     this.#link.receiving(bytes)
+  }
+
+  #ackTaken(): void {
     if (!this.#acking) void this.#ackWhenDurable()
   }
 

@@ -15,7 +15,12 @@ import type { BlobStore } from '../storage/blobs/blob-store.ts'
 import type { Link } from '../transport/transport.ts'
 import { BlobDesk } from './blob-desk.ts'
 import { BlobRequests } from './blob-requests.ts'
-import { type ChannelHandlers, type ChannelLink, DocumentChannel } from './document-channel.ts'
+import {
+  type ChannelHandlers,
+  type ChannelLink,
+  DocumentChannel,
+  type StreamFrame,
+} from './document-channel.ts'
 import type { PresenceExchange, PresenceLink } from './presence-exchange.ts'
 
 export type FrameOf<Type extends Frame['type']> = Extract<Frame, { type: Type }>
@@ -266,7 +271,8 @@ export class LinkSession implements ChannelLink, PresenceLink {
     if (this.#closed) return
     this.#lastReceived = this.#options.time.monotonic()
     try {
-      for (const frame of decodeMessage(message)) this.#handle(frame)
+      const frames = decodeMessage(message)
+      for (let at = 0; at < frames.length; ) at += this.#handleFrom(frames, at)
     } catch (thrown) {
       this.#fail(toStatemeshError(thrown, 'FRAME_INVALID'))
     }
@@ -275,6 +281,21 @@ export class LinkSession implements ChannelLink, PresenceLink {
   #fail(error: StatemeshError, code: number = closeCodes.malformed): void {
     this.#options.onMalformed?.(error)
     this.close(code, `${error.code}: ${error.message}`.slice(0, 120))
+  }
+
+  /** Handles a frame, with those that follow it in the stream of its channel; answers how many. */
+  #handleFrom(frames: readonly Frame[], at: number): number {
+    const first = frames[at] as Frame
+    if (this.#peer === undefined || !isStreamFrame(first)) {
+      this.#handle(first)
+      return 1
+    }
+    let end = at + 1
+    const isNext = (frame: Frame | undefined) =>
+      frame !== undefined && isStreamFrame(frame) && frame.channel === first.channel
+    while (isNext(frames[end])) end += 1
+    this.#peerStreamed(first.channel, frames.slice(at, end) as StreamFrame[])
+    return end - at
   }
 
   #handle(frame: Frame): void {
@@ -305,10 +326,6 @@ export class LinkSession implements ChannelLink, PresenceLink {
         return this.#peerOpened(frame)
       case 'close':
         return this.#peerClosed(frame)
-      case 'state':
-      case 'update':
-      case 'skip':
-        return this.#peerStreamed(frame)
       case 'ack':
         return this.#ours(frame.channel)?.acked(frame)
       case 'nack':
@@ -388,10 +405,10 @@ export class LinkSession implements ChannelLink, PresenceLink {
     channel?.refused(new StatemeshError('CHANNEL_UNKNOWN', 'the peer closed the document'))
   }
 
-  #peerStreamed(frame: FrameOf<'state' | 'update' | 'skip'>): void {
-    const channel = this.#peerChannels.get(frame.channel)
-    if (channel !== undefined) return channel.stream(frame)
-    if (!this.#closedNumbers.has(frame.channel)) this.#nackUnknown(frame.channel, 'never opened')
+  #peerStreamed(number: number, frames: readonly StreamFrame[]): void {
+    const channel = this.#peerChannels.get(number)
+    if (channel !== undefined) return channel.stream(frames)
+    if (!this.#closedNumbers.has(number)) this.#nackUnknown(number, 'never opened')
   }
 
   #nackUnknown(channel: number, message: string): void {
@@ -467,4 +484,8 @@ export class LinkSession implements ChannelLink, PresenceLink {
     for (const channel of this.#channels.values()) channel.end()
     this.#options.onClose(code, reason)
   }
+}
+
+function isStreamFrame(frame: Frame): frame is StreamFrame {
+  return frame.type === 'update' || frame.type === 'skip' || frame.type === 'state'
 }

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import * as Y from 'yjs'
+import { concatBytes } from '../../src/base/bytes.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import { DocumentSet } from '../../src/document/document-set.ts'
 import { Journal } from '../../src/document/journal.ts'
@@ -7,6 +9,7 @@ import { parseDocumentName } from '../../src/model/document-name.ts'
 import { decodeMessage, encodeFrame, type Frame } from '../../src/protocol/frame.ts'
 import { openIncarnation } from '../../src/storage/incarnation.ts'
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
+import type { Storage } from '../../src/storage/storage.ts'
 import { LinkSession } from '../../src/sync/link-session.ts'
 import { memoryLinkPair } from '../../src/transport/memory-link.ts'
 import type { Link } from '../../src/transport/transport.ts'
@@ -20,19 +23,23 @@ let seed = 100
 
 interface End {
   session: LinkSession
+  storage: Storage
   document: ReplicaDocument
+  problems: string[]
   ready: Promise<void>
   events: string[]
   open(): void
 }
 
-async function end(link: Link, time: ManualTime): Promise<End> {
+async function end(link: Link, time: ManualTime, isRelay = true): Promise<End> {
   const storage = createMemoryStorage()
   const random = seededRandom(++seed)
   const journal = new Journal({ time, random, onError: () => {} })
   const incarnation = await openIncarnation(storage, random)
   const documents = new DocumentSet({ storage, journal, incarnation, time, idleMilliseconds: 1 })
   const { document } = await documents.hold(name)
+  const problems: string[] = []
+  documents.events.on('warning', ({ code }) => problems.push(code))
   const events: string[] = []
   let onReady = () => {}
   const ready = new Promise<void>(resolve => {
@@ -43,7 +50,7 @@ async function end(link: Link, time: ManualTime): Promise<End> {
     time,
     node: `node-${seed}`,
     generation: incarnation.generation,
-    isRelay: true,
+    isRelay,
     windowBytes: 0,
     messageBytesMax: 2 ** 20,
     onReady,
@@ -59,13 +66,13 @@ async function end(link: Link, time: ManualTime): Promise<End> {
       refused: error => events.push(`refused ${error.code}`),
     })
   }
-  return { session, document, ready, events, open }
+  return { session, storage, document, problems, ready, events, open }
 }
 
 const limits = { dialledMessageBytesMax: 2 ** 24, acceptedMessageBytesMax: 2 ** 24 }
 
 /** One session, and the frames of the other end in the hands of the test. */
-async function openAgainstRawPeer(windowBytes = 0) {
+async function openAgainstRawPeer(windowBytes = 0, isRelay = true) {
   const time = manualTime()
   const { dialled, accepted } = memoryLinkPair(limits)
   const received: Frame[] = []
@@ -74,7 +81,11 @@ async function openAgainstRawPeer(windowBytes = 0) {
     message: message => received.push(...decodeMessage(message)),
     close: code => closed.push(code),
   })
-  const one = await end(dialled, time)
+  const one = await end(dialled, time, isRelay)
+  const sendAsOne = async (...frames: Frame[]) => {
+    accepted.send(concatBytes(frames.map(encodeFrame)))
+    await turns()
+  }
   const send = async (...frames: Frame[]) => {
     for (const frame of frames) accepted.send(encodeFrame(frame))
     await turns()
@@ -87,7 +98,7 @@ async function openAgainstRawPeer(windowBytes = 0) {
     windowBytes,
     generation: 'g',
   }
-  return { time, one, received, closed, send, hello, accepted }
+  return { time, one, received, closed, send, sendAsOne, hello, accepted }
 }
 
 const emptyVector = Uint8Array.of(0)
@@ -97,6 +108,101 @@ const openFrame = (channel: number): Frame => ({
   document: name,
   generation: 'g',
   stateVector: emptyVector,
+})
+
+/** What a writer sends for each of its changes. */
+function changesOf(write: (doc: Y.Doc) => void): Uint8Array[] {
+  const doc = new Y.Doc()
+  const updates: Uint8Array[] = []
+  doc.on('update', update => updates.push(update))
+  write(doc)
+  return updates
+}
+
+const threeKeys = () =>
+  changesOf(doc => {
+    for (const key of ['a', 'b', 'c']) doc.getMap('m').set(key, key)
+  })
+
+/** A session of which another end has opened the document and sent an empty state. */
+async function openInStep() {
+  const all = await openAgainstRawPeer(0, false)
+  await all.send(all.hello)
+  all.one.open()
+  await all.send(openFrame(9), { ...stateFrame, seq: 1 })
+  all.received.splice(0)
+  const frame = (update: Uint8Array, index: number): Frame => {
+    return { type: 'update', channel: 9, seq: 2 + index, update }
+  }
+  const keys = () => Object.keys(all.one.document.doc.getMap('m').toJSON())
+  return { ...all, frame, keys }
+}
+
+const stateFrame = { type: 'state', channel: 9, last: true, update: Uint8Array.of(0, 0) } as const
+
+describe('updates of one message', () => {
+  it('are one change of the document, one entry of its log and one ack', async () => {
+    const { one, received, sendAsOne, frame, keys } = await openInStep()
+    const changes: unknown[] = []
+    one.document.doc.on('afterTransaction', ({ local, changed }: Y.Transaction) => {
+      if (changed.size > 0) changes.push([local, keys()])
+    })
+    await sendAsOne(...threeKeys().map(frame))
+    expect(changes).toEqual([[false, ['a', 'b', 'c']]])
+    expect(one.document.version).toBe(1)
+    expect((await one.storage.load(name)).updates).toHaveLength(1)
+    expect(received).toEqual([{ type: 'ack', channel: 9, level: 'durable', seq: 4 }])
+  })
+
+  it('are taken in up to one that is malformed, which is refused by its number', async () => {
+    const { one, received, sendAsOne, frame, keys } = await openInStep()
+    const [a, b, c] = threeKeys() as [Uint8Array, Uint8Array, Uint8Array]
+    await sendAsOne(...[a, b, Uint8Array.of(9, 9, 9), c].map(frame))
+    expect(keys()).toEqual(['a', 'b'])
+    expect(received).toMatchObject([
+      { type: 'nack', channel: 9, seq: 4, code: 'UPDATE_INVALID' },
+      { type: 'close' },
+    ])
+    expect(one.document.version).toBe(1)
+  })
+
+  it('are taken in up to one that builds on something missing, which is asked for', async () => {
+    const { one, received, sendAsOne, frame, keys } = await openInStep()
+    const [a, , c] = threeKeys() as [Uint8Array, Uint8Array, Uint8Array]
+    await sendAsOne(...[a, c, c].map(frame))
+    expect(keys()).toEqual(['a'])
+    expect(received).toEqual([
+      { type: 'resync', channel: 9, stateVector: one.document.stateVector() },
+      { type: 'ack', channel: 9, level: 'durable', seq: 2 },
+    ])
+  })
+
+  it('are taken in up to a number that is missing', async () => {
+    const { received, sendAsOne, frame, keys } = await openInStep()
+    const [a, b, c] = threeKeys().map(frame) as [Frame, Frame, Frame]
+    await sendAsOne(a, b, { ...c, seq: 5 } as Frame)
+    expect(keys()).toEqual(['a', 'b'])
+    expect(received.map(({ type }) => type)).toEqual(['resync', 'ack'])
+  })
+
+  it('hold nothing in common with those of another document between them', async () => {
+    const { one, sendAsOne, frame, keys } = await openInStep()
+    const [a, b, c] = threeKeys().map(frame) as [Frame, Frame, Frame]
+    await sendAsOne(a, { type: 'update', channel: 8, seq: 1, update: Uint8Array.of(0, 0) }, b, c)
+    expect(keys()).toEqual(['a', 'b', 'c'])
+    expect(one.document.version).toBe(2)
+  })
+
+  it('do not count as failed when an observer of the document does', async () => {
+    const { one, received, sendAsOne, frame, keys } = await openInStep()
+    one.document.doc.getMap('m').observe(() => {
+      throw new Error('an observer')
+    })
+    await sendAsOne(...threeKeys().map(frame))
+    expect(keys()).toEqual(['a', 'b', 'c'])
+    expect(one.problems).toEqual(['OBSERVER_FAILED'])
+    expect(received).toEqual([{ type: 'ack', channel: 9, level: 'durable', seq: 4 }])
+  })
 })
 
 describe('two sessions on one link', () => {
