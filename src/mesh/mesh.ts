@@ -356,12 +356,12 @@ export class Mesh {
   // M2
   #dropBeyondMax(newest?: PeerLink): void {
     const { linksMax, random } = this.#options
-    const staying = [...this.#links.values()].filter(({ link }) => !link.leaves)
+    const links = [...this.#links.values()]
     // Who has many links misses one least.
-    const victims = shuffled(staying, random)
+    const victims = shuffled(links, random)
       .filter(({ link }) => link !== newest)
       .sort((a, b) => b.link.degree - a.link.degree)
-    for (const { link } of victims.slice(0, Math.max(0, staying.length - linksMax))) {
+    for (const { link } of victims.slice(0, Math.max(0, links.length - linksMax))) {
       link.close('enough links', closeCodes.enough)
     }
   }

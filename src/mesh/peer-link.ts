@@ -82,7 +82,6 @@ export class PeerLink {
   #state: 'greeting' | 'greeted' | 'open' | 'ended' = 'greeting'
   #failure: StatemeshError | undefined
   #cancelGreeting: CancelTimer
-  #leaves = false
   readonly #antiEntropy: AntiEntropy
   readonly #offering: Offering
   #offences = 0
@@ -235,21 +234,14 @@ export class PeerLink {
     return this.#exchanges.get(name)?.channel !== undefined
   }
 
-  /** Whether we have ended it, and the other end has not answered yet. */
-  get leaves(): boolean {
-    return this.#leaves
-  }
-
   /** Ends the link, in peace. */
   close(reason = '', code: number = closeCodes.normal): void {
-    this.#leaves = true
     this.#session.close(code, reason)
   }
 
   /** Ends the link for what the other end did, or is. */
   fail(error: StatemeshError, code: number = closeCodes.malformed): void {
     this.#failure ??= error
-    this.#leaves = true
     this.#session.close(code, `${error.code}: ${error.message}`)
   }
 

@@ -186,10 +186,14 @@ export class LinkSession implements ChannelLink, PresenceLink {
     this.#asked.set(this.#ping(), answered)
   }
 
-  /** Ends the link after what was sent. */
+  /**
+   * Ends the link after what was sent. It has ended for us at once: what is half-dead may answer the
+   * close late, or never.
+   */
   close(code: number, reason: string): void {
     this.#flush()
     this.#options.link.close(code, reason)
+    this.#ended(code, reason)
   }
 
   send(frame: Frame): void {
@@ -272,7 +276,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
     this.#lastReceived = this.#options.time.monotonic()
     try {
       const frames = decodeMessage(message)
-      for (let at = 0; at < frames.length; ) at += this.#handleFrom(frames, at)
+      for (let at = 0; at < frames.length && !this.#closed; ) at += this.#handleFrom(frames, at)
     } catch (thrown) {
       this.#fail(toStatemeshError(thrown, 'FRAME_INVALID'))
     }
@@ -443,11 +447,11 @@ export class LinkSession implements ChannelLink, PresenceLink {
   }
 
   #watch(): void {
-    const { time, link } = this.#options
+    const { time } = this.#options
     this.#cancelKeepAlive = time.after(keepAlive.checkMilliseconds, () => {
       const now = time.monotonic()
       if (now - this.#lastReceived >= keepAlive.deadMilliseconds) {
-        return link.close(closeCodes.silent, 'nothing was received for too long')
+        return this.#fail(new StatemeshError('LINK_FAILED', 'it is silent'), closeCodes.silent)
       }
       if (this.#blocked.size > 0 && now - this.#lastAcked >= keepAlive.deadMilliseconds) {
         return this.#fail(
@@ -475,6 +479,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
   }
 
   #ended(code: number, reason: string): void {
+    if (this.#closed) return
     this.#closed = true
     this.#options.presences?.unlinked(this)
     this.blobs?.close()

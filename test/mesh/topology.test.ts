@@ -47,5 +47,6 @@ describe('a mesh that was cut in two', () => {
   it('is one again, and lacks nothing', { timeout: 30_000 }, async () => {
     const figures = await measurePartition(testSeed(), replicas, 100)
     expect(figures.overhead).toBeGreaterThan(0)
+    expect(figures.roundTrips).toBeLessThan(4)
   })
 })

@@ -426,4 +426,23 @@ describe('a session', () => {
     expect(closed).toEqual([4508])
     expect(one.events.at(-1)).toMatch(/^closed 4508/)
   })
+
+  it('is at its end when it closes, whether the peer answers that or not', async () => {
+    const time = manualTime()
+    const { dialled, accepted } = memoryLinkPair(limits)
+    const one = await end(withoutEnd(dialled), time)
+    accepted.start({ message: () => {}, close: () => {} })
+    one.session.close(4508, 'silent')
+    expect(one.events).toEqual(['closed 4508 silent'])
+  })
 })
+
+/** A link whose other end never answers a close. */
+function withoutEnd(link: Link): Link {
+  return {
+    bufferedBytes: 0,
+    start: ({ message }) => link.start({ message, close: () => {} }),
+    send: message => link.send(message),
+    close: () => {},
+  }
+}
