@@ -14,7 +14,6 @@ import { StatemeshError } from '../base/error.ts'
 import { randomFraction } from '../base/random.ts'
 import type { CancelTimer } from '../base/time.ts'
 import { type DocumentName, isDocumentName } from '../model/document-name.ts'
-import type { MemberEntry } from '../protocol/frame.ts'
 import { closeCodes } from '../protocol/link-rules.ts'
 import type { Outbox } from '../sync/outbox.ts'
 import { type Deadline, Waiters } from '../sync/waiters.ts'
@@ -27,6 +26,7 @@ import type { MeshContext } from './mesh-context.ts'
 import { OwedDocuments } from './owed-documents.ts'
 import type { PeerAddress } from './peer-address.ts'
 import { messageBytesMax, PeerLink } from './peer-link.ts'
+import { PeerSearch } from './peer-search.ts'
 import { addressStatus, linkStatus, type PeerStatus } from './peer-status.ts'
 import { type SubscribeOptions, Subscriptions } from './subscriptions.ts'
 
@@ -70,12 +70,6 @@ const tickMilliseconds = 10_000
 /** What changed is compared with the peers once in so many ticks. */
 const ticksPerComparison = 6
 
-/** How long a replica that lacks links waits at most before it dials. */
-const fillMilliseconds = 500
-
-/** How long an address is left alone that was dialled, within a factor of 2. */
-const pauseMilliseconds = 15_000
-
 /** How many members a new peer is told of, and how many another one at a time. */
 const welcomeMembers = 16
 const toldMembers = 8
@@ -83,23 +77,13 @@ const toldMembers = 8
 /** So many links may wait for the other end to introduce itself; a stranger costs no more. */
 const greetingMax = 64
 
-/** For so long a peer is looked for whose link broke. */
-const lostMilliseconds = 600_000
-
-/** How many replicas of a mesh look for lost peers in a tick, so that halves meet in few places. */
-const seekersMax = 10
-
-/** How often a replica dials a member that it does not need, as a share of the ticks: to mix. */
-const mixShare = 1 / 30
-
 export class Mesh {
   readonly events: Emitter<MeshEvents> = new Emitter()
   readonly #options: MeshOptions
   readonly #context: MeshContext
   readonly #waiters: Waiters
   readonly #members: Membership
-  /** Peers whose links broke, and until when (monotonic) they are looked for. */
-  readonly #lost = new Map<string, number>()
+  readonly #search: PeerSearch
   readonly #stored: Set<DocumentName>
   readonly #subscriptions: Subscriptions
   readonly #listening = new Set<Listening>()
@@ -112,7 +96,6 @@ export class Mesh {
   readonly #owed: OwedDocuments | undefined
   #ticks = 0
   #cancelTick: CancelTimer | undefined
-  #cancelFill: CancelTimer | undefined
   readonly #stopListening: Array<() => void>
   #state: 'connected' | 'disconnected' | 'closed' = 'connected'
 
@@ -129,6 +112,13 @@ export class Mesh {
       onLink: (link, from) => this.#greet(link, from),
       onState: () => this.#changed(),
     })
+    this.#search = new PeerSearch({
+      ...options,
+      addresses: this.#addresses,
+      members: this.#members,
+      links: () => this.#links.size + this.#meeting,
+      isOn: () => this.#state === 'connected',
+    })
     this.#context = {
       ...options,
       address: () => this.addresses[0],
@@ -139,7 +129,7 @@ export class Mesh {
       onChange: acked => this.#changed(acked),
       onMembers: members => {
         for (const member of members) this.#members.hear(member)
-        this.#fillLater()
+        this.#search.fillLater()
       },
       onRejected: (document, error) => this.events.emit('rejected', { document, error }),
       onWarning: error => this.events.emit('warning', error),
@@ -156,15 +146,15 @@ export class Mesh {
       documents.events.on('loaded', document => {
         this.#stored.add(document.name)
         this.#subscriptions.took(document.name)
-        for (const { link } of this.#links.values()) link.loaded(document)
+        for (const { link } of this.#links.values()) link.documents.loaded(document)
       }),
       documents.events.on('unloaded', document => {
         copies.unloaded(document)
-        for (const { link } of this.#links.values()) link.unloaded(document)
+        for (const { link } of this.#links.values()) link.documents.unloaded(document)
       }),
       documents.events.on('changing', ({ document }) => {
         this.#owed?.changing(document.name)
-        for (const { link } of this.#links.values()) link.changing(document)
+        for (const { link } of this.#links.values()) link.documents.changing(document)
       }),
     ]
   }
@@ -240,8 +230,7 @@ export class Mesh {
   disconnect(): void {
     if (this.#state === 'connected') this.#state = 'disconnected'
     this.#cancelTick?.()
-    this.#cancelFill?.()
-    this.#cancelFill = undefined
+    this.#search.stop()
     for (const address of this.#addresses.all) address.rest()
     for (const { link } of [...this.#links.values()]) link.close()
     for (const link of [...this.#greeting.keys()]) link.close()
@@ -284,20 +273,20 @@ export class Mesh {
     return this.#waiters.wait(deadline, () => {
       const links = [...this.#links.values()].map(({ link }) => link)
       for (const link of links) {
-        if (asked.has(link) || !link.synced()) continue
+        if (asked.has(link) || !link.documents.synced()) continue
         asked.add(link)
         link.ask(() => {
           answered.add(link)
           this.#waiters.evaluate()
         })
       }
-      return !this.#isMeeting && links.length > 0 && links.every(link => answered.has(link))
+      return this.#meeting === 0 && links.length > 0 && links.every(link => answered.has(link))
     })
   }
 
-  /** Whether a link may be there in a moment. */
-  get #isMeeting(): boolean {
-    return this.#addresses.dialling + this.#greeting.size > 0
+  /** How many links may be there in a moment. */
+  get #meeting(): number {
+    return this.#addresses.dialling + this.#greeting.size
   }
 
   #accept(link: Link): void {
@@ -336,7 +325,7 @@ export class Mesh {
     }
     this.#greeting.delete(link)
     this.#links.set(identity.store, { link, from })
-    this.#lost.delete(identity.store)
+    this.#search.found(identity.store)
     if (other !== undefined) {
       if (other.from !== from) other.from?.rest()
       other.link.close('there is another link')
@@ -373,10 +362,11 @@ export class Mesh {
     for (const { link } of links) this.#hearOf(link)
     this.#dropBeyondMax()
     this.#ticks += 1
-    if (this.#ticks % ticksPerComparison === 0) for (const { link } of links) link.compare()
+    if (this.#ticks % ticksPerComparison === 0)
+      for (const { link } of links) link.documents.compare()
     const [chosen] = shuffled(links, random)
     chosen?.link.tell(links.length, this.#members.sample(toldMembers))
-    this.#fill()
+    this.#search.fill()
     this.#cancelTick = time.after((0.5 + randomFraction(random)) * tickMilliseconds, () =>
       this.#tick(),
     )
@@ -385,40 +375,6 @@ export class Mesh {
   #hearOf({ identity }: PeerLink): void {
     if (identity?.address === undefined) return
     this.#members.hear({ store: identity.store, address: identity.address, age: 0 })
-  }
-
-  /** After a moment, so that many who lose a link at once do not dial at once. */
-  #fillLater(): void {
-    if (this.#cancelFill !== undefined || this.#state !== 'connected') return
-    const { time, random } = this.#options
-    this.#cancelFill = time.after(randomFraction(random) * fillMilliseconds, () => {
-      this.#cancelFill = undefined
-      this.#fill()
-    })
-  }
-
-  // M2
-  #fill(): void {
-    const { linksMin, random, time, transport } = this.#options
-    const now = time.monotonic()
-    const candidates = shuffled(this.#addresses.candidates(this.#members.list()), random)
-    const meeting = this.#greeting.size + this.#addresses.dialling
-    const lacking = linksMin - this.#links.size - meeting
-    const chosen = lacking > 0 ? candidates.slice(0, lacking) : this.#beyondNeed(candidates, now)
-    for (const { address, store } of chosen) {
-      const known = this.#addresses.know(address, transport, false)
-      known.store ??= store === '' ? undefined : store
-      known.notBefore = now + (1 + randomFraction(random)) * pauseMilliseconds
-      known.dial()
-    }
-  }
-
-  /** One of those whose links broke; few replicas of a large mesh look at a time. */
-  #beyondNeed(candidates: readonly MemberEntry[], now: number): MemberEntry[] {
-    const { random } = this.#options
-    const lost = candidates.filter(({ store }) => (this.#lost.get(store) ?? 0) > now)
-    const share = lost.length > 0 ? seekersMax / (candidates.length + 1) : mixShare
-    return randomFraction(random) < share ? (lost.length > 0 ? lost : candidates).slice(0, 1) : []
   }
 
   /** Whether a link stays although another one to the same store has come (M1). */
@@ -437,19 +393,13 @@ export class Mesh {
     if (store !== undefined && this.#links.get(store)?.link === link) {
       this.#links.delete(store)
       if (code !== closeCodes.enough) this.#dialAgain(store, from)
-      if (isBroken(code)) this.#lose(store)
+      if (isBroken(code)) this.#search.lose(store)
     }
     if (code === closeCodes.enough) from?.rest()
     else from?.lost(code, reason)
-    this.#fillLater()
+    this.#search.fillLater()
     if (this.#links.size === 0) this.#owed?.release()
     this.#changed()
-  }
-
-  #lose(store: string): void {
-    const now = this.#options.time.monotonic()
-    for (const [other, until] of this.#lost) if (until <= now) this.#lost.delete(other)
-    this.#lost.set(store, now + lostMilliseconds)
   }
 
   /** Dials the user's addresses of a peer that rested while it was linked another way. */
@@ -465,7 +415,7 @@ export class Mesh {
   }
 
   #isGivenUp(name: DocumentName): boolean {
-    return [...this.#links.values()].every(({ link }) => !link.exchanges(name))
+    return [...this.#links.values()].every(({ link }) => !link.documents.exchanges(name))
   }
 
   #changed(acked?: DocumentName): void {
