@@ -14,6 +14,7 @@ export interface RelayConfig {
   data: string
   restored: boolean
   insecure: boolean
+  discovery: boolean
   origins: readonly string[] | undefined
   addressHeader: string | undefined
   tokenSecret: string | undefined
@@ -71,6 +72,9 @@ const settings = {
   insecure: yesOrNo
     .default(false)
     .describe('Listen beyond this machine although no tokens are asked for'),
+  discovery: yesOrNo
+    .default(false)
+    .describe('Tell replicas that ask for it where others listen, so that they also link directly'),
   origins: list
     .optional()
     .describe('Origins of pages that browsers may connect from, with commas between them'),
@@ -102,6 +106,12 @@ const limits = Object.fromEntries(
 
 const schema = z.strictObject({ ...settings, ...limits })
 
+const switches: ReadonlySet<z.ZodType> = new Set([
+  settings.insecure,
+  settings.restored,
+  settings.discovery,
+])
+
 /** Every setting, in the order of the schema. */
 export const configOptions: readonly ConfigOption[] = Object.entries(schema.shape).map(
   ([name, field]) => ({
@@ -110,7 +120,7 @@ export const configOptions: readonly ConfigOption[] = Object.entries(schema.shap
     environment: `STATEMESH_${name.replace(/[A-Z]/g, letter => `_${letter}`).toUpperCase()}`,
     default: defaultOf(field),
     what: field.description ?? '',
-    isSwitch: field === settings.insecure || field === settings.restored,
+    isSwitch: switches.has(field),
   }),
 )
 
@@ -144,10 +154,10 @@ export function readConfig({
     throw new StatemeshError('OPTION_INVALID', wrong.join('; '), { cause: parsed.error })
   }
   const all = parsed.data as unknown as Omit<RelayConfig, 'limits'> & RelayLimits
-  const { host, port, data, restored, insecure, origins, addressHeader, logLevel } = all
+  const { host, port, data, restored, insecure, discovery, origins, addressHeader, logLevel } = all
   const { tokenSecret, tokenSecretFile, tokenKeys, tokenIssuer, tokenAudience } = all
   return {
-    ...{ host, port, data, restored, insecure, origins, addressHeader, logLevel },
+    ...{ host, port, data, restored, insecure, discovery, origins, addressHeader, logLevel },
     ...{ tokenSecret, tokenSecretFile, tokenKeys, tokenIssuer, tokenAudience },
     limits: Object.fromEntries(limitNames.map(name => [name, all[name]])) as unknown as RelayLimits,
   }

@@ -18,8 +18,7 @@ import { closeCodes } from '../src/protocol/link-rules.ts'
 import { BlobDesk } from '../src/sync/blob-desk.ts'
 import type { Link } from '../src/transport/transport.ts'
 import { accessDenied } from '../src/trust/access.ts'
-import { includesRight, type Right } from '../src/trust/grants.ts'
-import { Pass } from '../src/trust/pass.ts'
+import { includesRight } from '../src/trust/grants.ts'
 import type { AccessToken } from '../src/trust/token.ts'
 import { readAwareness } from './awareness.ts'
 import { type Broadcast, joinFrames, messageBytes } from './broadcast.ts'
@@ -27,6 +26,7 @@ import { Channel, type ChannelLink } from './channel.ts'
 import { ChannelTable } from './channel-table.ts'
 import { closeCodeOf } from './close-code.ts'
 import { Conduct } from './conduct.ts'
+import { LinkAccess } from './link-access.ts'
 import { LinkPressure, type PressedLink } from './link-pressure.ts'
 import { longUpdateBytes, sendBatch, sendPieces } from './message-batch.ts'
 import { RecentSet } from './recent-set.ts'
@@ -55,8 +55,7 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
   readonly id: number
   readonly address: string | undefined
   readonly #pressure: LinkPressure
-  /** None where access is off. */
-  readonly #pass: Pass | undefined
+  readonly #access: LinkAccess
   readonly #conduct: Conduct
   /** From when the peer first asks for a blob or brings one. */
   #blobs: BlobDesk | undefined
@@ -94,28 +93,22 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
       close: code => this.#onClose(code),
     })
     const { node } = relay
-    this.#pass = relay.access && this.#newPass(relay, token)
-    const generation = relay.generation()
-    const version = protocolVersion
-    this.send({ type: 'hello', version, node, messageBytesMax, windowBytes, generation })
-  }
-
-  #newPass({ access, time, limits }: RelayContext, token: AccessToken | undefined): Pass {
-    return new Pass({
-      access,
-      token,
-      time,
-      renewMilliseconds: limits.tokenRenewMilliseconds,
+    this.#access = new LinkAccess({
+      ...{ access: relay.access, token, time: relay.time },
+      renewMilliseconds: relay.limits.tokenRenewMilliseconds,
       onExpiring: () => this.send({ type: 'token', token: '' }),
       onEnded: error => this.#end(error),
     })
+    const generation = relay.generation()
+    const version = protocolVersion
+    this.send({ type: 'hello', version, node, messageBytesMax, windowBytes, generation })
   }
 
   #blobDesk(): BlobDesk {
     return new BlobDesk({
       store: this.#relay.blobs,
       send: frame => this.send(frame),
-      right: document => this.#blobRight(document),
+      right: document => this.#access.blobRight(document),
       bytesMax: this.#relay.limits.blobBytesMax,
       charge: bytes => this.#conduct.blob(bytes),
       writable: () => this.#pressure.writable(),
@@ -199,7 +192,7 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
     const connection = this.id
     this.#relay.report({ level: 'warn', event: 'rejected', connection, document, code, message })
     if (update !== undefined && code === 'UPDATE_INVALID') {
-      const subject = this.#pass?.subject
+      const subject = this.#access.subject
       this.#relay.quarantine({ document, connection, subject, code, reason: message, update })
     }
     this.#countOffence(error)
@@ -226,7 +219,7 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
   }
 
   recheckToken(): void {
-    this.#pass?.recheck()
+    this.#access.recheck()
   }
 
   get queuedBytes(): number {
@@ -285,7 +278,8 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
     this.#draining = true
     this.#pressure.stop()
     this.#blobs?.close()
-    this.#pass?.stop()
+    this.#access.stop()
+    this.#relay.introductions?.leave(this)
     for (const channel of this.#channels.all()) channel.end()
     this.#channels.clear()
     this.#relay.disconnected(this, code)
@@ -321,15 +315,18 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
       case 'blobPut':
         this.#blobs ??= this.#blobDesk()
         return this.#blobs.ask(frame)
+      case 'introduce':
+        this.#conduct.join()
+        return this.#relay.introductions?.introduce(this, this.#access, frame.peers)
       case 'token':
-        return this.#pass?.renew(frame.token, () => this.#applyRights())
+        return this.#access.renew(frame.token, () => this.#applyRights())
     }
   }
 
   #onAwareness({ channel: number, update }: FrameOf<'awareness'>): void {
     const entries = readAwareness(update, this.#relay.limits)
     if (entries.length === 0) this.#conduct.join() // it is answered with all that is known
-    const subject = this.#pass?.subject
+    const subject = this.#access.subject
     this.#withPeerChannel(number, 0, channel => channel.say(entries, subject, this.#lastReceived))
   }
 
@@ -365,7 +362,7 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
     } catch (thrown) {
       return this.#refuse(frame.channel, 0, toStatemeshError(thrown, 'DOCUMENT_NAME_INVALID'))
     }
-    const right = this.#right(document)
+    const right = this.#access.right(document)
     if (right === undefined) {
       // The same for a document that exists and one that does not.
       const error = accessDenied('the token does not open the document')
@@ -387,25 +384,11 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
     channel.open(frame.channel, stateVector)
   }
 
-  /** A blob belongs to a document, and so does what one may do with it. */
-  #blobRight(name: string): 'read' | 'write' | undefined {
-    try {
-      const right = this.#right(parseDocumentName(name))
-      return includesRight(right, 'write') ? 'write' : right && 'read'
-    } catch {
-      return undefined // no document has such a name
-    }
-  }
-
-  #right(document: DocumentName): Right | undefined {
-    return this.#pass === undefined ? 'admin' : this.#pass.right(document)
-  }
-
   /** The token has changed. */
   #applyRights(): void {
     this.#relay.report({ level: 'info', event: 'renewed', connection: this.id })
     for (const channel of this.#channels.all()) {
-      const right = this.#right(channel.room.document)
+      const right = this.#access.right(channel.room.document)
       if (right === undefined) channel.deny(accessDenied('the token does not open the document'))
       else channel.mayWrite = includesRight(right, 'write')
     }

@@ -4,6 +4,7 @@ import type { DocumentName } from '../src/model/document-name.ts'
 import type { BlobStore } from '../src/storage/blobs/blob-store.ts'
 import type { Access } from '../src/trust/access.ts'
 import type { ConductSizes } from './conduct.ts'
+import type { Introductions } from './introductions.ts'
 import type { RelayMeter } from './meter.ts'
 import type { QuarantinedUpdate } from './quarantine.ts'
 import type { RelayEvent, RelayLimits } from './relay-options.ts'
@@ -17,6 +18,8 @@ export interface RelayContext {
   /** Undefined where everybody may do everything. */
   readonly access: Access | undefined
   readonly blobs: BlobStore
+  /** Undefined where replicas are not introduced to one another. */
+  readonly introductions: Introductions | undefined
   /** The id of this relay process, for `hello`. */
   readonly node: string
   /** The incarnation of the store; it changes when damage is found. */

@@ -161,6 +161,8 @@ export interface RelayOptions {
   limits?: Partial<RelayLimits>
   /** Is told what the relay does, such as a `RelayMetrics`. */
   meter?: RelayMeter
+  /** Whether replicas that ask for it are told where others listen, and these of them. Default false. */
+  discovery?: boolean
   /** Checks the tokens of connections; without it everybody may do everything. */
   tokens?: TokenVerifier
   onEvent?: (event: RelayEvent) => void

@@ -24,6 +24,7 @@ import { closeCodeOf } from './close-code.ts'
 import { conductSizes } from './conduct.ts'
 import { LinkConnection } from './connection.ts'
 import { documentOfPath } from './document-path.ts'
+import { openIntroductions } from './introductions.ts'
 import { silentMeter } from './meter.ts'
 import type { RelayGauges } from './metrics.ts'
 import { Quarantine, type QuarantinedUpdate } from './quarantine.ts'
@@ -175,8 +176,8 @@ export class Relay {
       conduct: conductSizes(this.limits),
       meter,
       access: this.#access,
-      blobs,
-      node,
+      introductions: openIntroductions(options),
+      ...{ blobs, node },
       generation: () => incarnation.generation,
       room: document => this.#room(document),
       freshChannel: () => this.#freshChannel(),

@@ -14,6 +14,7 @@ import { StatemeshError } from '../base/error.ts'
 import { randomFraction } from '../base/random.ts'
 import type { CancelTimer } from '../base/time.ts'
 import { type DocumentName, isDocumentName } from '../model/document-name.ts'
+import type { IntroducedPeer } from '../protocol/frame.ts'
 import { closeCodes } from '../protocol/link-rules.ts'
 import type { Outbox } from '../sync/outbox.ts'
 import { type Deadline, Waiters } from '../sync/waiters.ts'
@@ -73,6 +74,9 @@ const ticksPerComparison = 6
 /** How many members a new peer is told of, and how many another one at a time. */
 const welcomeMembers = 16
 const toldMembers = 8
+
+/** So many that a relay names are taken from one frame. */
+const introducedMax = 64
 
 /** So many links may wait for the other end to introduce itself; a stranger costs no more. */
 const greetingMax = 64
@@ -210,6 +214,18 @@ export class Mesh {
   meet(peers: readonly { address: string; transport: Transport }[]): void {
     for (const { address, transport } of peers) this.#addresses.know(address, transport, true)
     this.connect()
+  }
+
+  /** Others that a relay has named: they are dialled as members are that one hears of. */
+  introduced(peers: readonly IntroducedPeer[]): void {
+    for (const { store, address, subject } of peers.slice(0, introducedMax)) {
+      if (address === '' || store === this.#options.store) continue
+      const known = this.#addresses.know(address, this.#options.transport, false)
+      known.store ??= store
+      known.subject = subject === '' ? undefined : subject
+      this.#members.hear({ store, address, age: 0 })
+    }
+    this.#search.fillLater()
   }
 
   /** Dials again, at once. */
@@ -435,7 +451,8 @@ function named(
   { identity, subject }: PeerLink,
   from: PeerAddress | undefined,
 ): StatemeshError {
-  const who = subject ?? identity?.store ?? from?.address ?? 'one that did not say who it is'
+  const who =
+    subject ?? identity?.store ?? from?.subject ?? from?.address ?? 'one that did not say who it is'
   return new StatemeshError(code, `the peer ${who} was cut off: ${message}`)
 }
 

@@ -39,6 +39,11 @@ export interface PeerOptions {
   /** Other replicas to link with, by their addresses; further ones are heard of from these. */
   peers?: readonly (string | PeerOption)[]
   /**
+   * Whether to tell the relay where this replica listens, and to hear from it of others that do so; false
+   * unless given. It takes a relay with `discovery`.
+   */
+  discovery?: boolean
+  /**
    * How many peers to be linked with; 3 to 4 unless given. Whoever is not linked directly is reached by
    * way of others.
    */
@@ -84,7 +89,11 @@ export interface OpenMesh {
 export async function openMesh(options: PeerOptions, parts: MeshParts): Promise<OpenMesh> {
   const { sync } = parts
   const copies = new Copies()
-  const meets = options.listen !== undefined || options.peers !== undefined
+  const { discovery = false } = options
+  if (discovery && sync === undefined) {
+    throw new StatemeshError('OPTION_INVALID', 'discovery is by way of a relay, and none was given')
+  }
+  const meets = options.listen !== undefined || options.peers !== undefined || discovery
   const { tokens: verifier } = options
   const access =
     verifier &&
@@ -113,11 +122,11 @@ async function joinMesh(
   if (!(linksMin >= 1 && linksMax >= linksMin)) {
     throw new StatemeshError('OPTION_INVALID', 'links are at least 1, and at most no fewer')
   }
+  const store = await openStoreId(storage, random)
   const mesh = new Mesh({
     ...parts,
-    ...{ transport: dialled, linksMin, linksMax },
+    ...{ transport: dialled, linksMin, linksMax, store },
     token: token === undefined ? undefined : new TokenSource(token),
-    store: await openStoreId(storage, random),
     stored: await storage.documents(),
     outbox: sync === undefined ? outbox : undefined,
   })
@@ -133,5 +142,12 @@ async function joinMesh(
   mesh.meet(
     peers.map(peer => (typeof peer === 'string' ? { address: peer, transport: dialled } : peer)),
   )
+  if (options.discovery) {
+    sync?.introduce({
+      store,
+      address: () => mesh.addresses[0] ?? '',
+      onIntroduced: others => mesh.introduced(others),
+    })
+  }
   return mesh
 }

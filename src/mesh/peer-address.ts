@@ -27,6 +27,8 @@ export class PeerAddress {
   notBefore = 0
   /** The store that was found there last. */
   store: string | undefined
+  /** Who listens there, as far as a relay has told. */
+  subject: string | undefined
   readonly #dialler: Dialler
 
   constructor({ address, isFixed, transport, time, random, onLink, onState }: PeerAddressOptions) {

@@ -7,7 +7,7 @@ import type { PeerLink } from './peer-link.ts'
 export interface PeerStatus {
   /** The id of its store, once it has introduced itself. */
   readonly store?: string
-  /** Who its token was given to, where tokens are asked for. */
+  /** Who its token was given to, where tokens are asked for; of an address, as a relay has told. */
   readonly subject?: string
   /** Where it can be dialled. */
   readonly address?: string
@@ -32,11 +32,12 @@ export function linkStatus(
 }
 
 /** Of an address that nobody is linked at. */
-export function addressStatus({ address, state, error, store }: PeerAddress): PeerStatus {
+export function addressStatus({ address, state, error, store, subject }: PeerAddress): PeerStatus {
   return {
     address,
     state: stateWords[state.kind],
     ...(store !== undefined && { store }),
+    ...(subject !== undefined && { subject }),
     ...(error !== undefined && { error }),
   }
 }

@@ -23,6 +23,15 @@ export interface MemberEntry {
   readonly age: number
 }
 
+/** Somebody whom a relay knows: its store, where it can be dialled, and who its token was given to. */
+export interface IntroducedPeer {
+  readonly store: string
+  /** Empty: nowhere. */
+  readonly address: string
+  /** Empty: nobody has looked. */
+  readonly subject: string
+}
+
 export type Frame =
   | {
       type: 'hello'
@@ -83,6 +92,8 @@ export type Frame =
   | { type: 'digest'; channel: number; state: string; content: string }
   /** Asks for all that the other end has of these scopes, by their patterns. */
   | { type: 'interest'; patterns: readonly string[] }
+  /** To a relay: introduces its sender to others. From a relay: others who have asked for that. */
+  | { type: 'introduce'; peers: readonly IntroducedPeer[] }
   /** What members say about themselves, as `awareness-update.ts` reads it; about nobody: it asks. */
   | { type: 'awareness'; channel: number; update: Uint8Array }
   | BlobFrame
@@ -299,6 +310,27 @@ const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
       const patterns: string[] = []
       while (!reader.atEnd) patterns.push(reader.string())
       return { type: 'interest', patterns }
+    },
+  },
+  introduce: {
+    tag: 21,
+    write(encoder, { peers }) {
+      for (const { store, address, subject } of peers) {
+        encoding.writeVarString(encoder, store)
+        encoding.writeVarString(encoder, address)
+        encoding.writeVarString(encoder, subject)
+      }
+    },
+    read(reader) {
+      const peers: IntroducedPeer[] = []
+      while (!reader.atEnd) {
+        peers.push({
+          store: reader.string(),
+          address: reader.string(),
+          subject: reader.string(),
+        })
+      }
+      return { type: 'introduce', peers }
     },
   },
   awareness: {

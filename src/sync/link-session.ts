@@ -48,6 +48,8 @@ export interface LinkSessionOptions {
   onReady(hello: FrameOf<'hello'>): void
   /** The peer says who else there is. */
   onMembers?(members: FrameOf<'members'>): void
+  /** A relay names others who listen. */
+  onIntroduced?(introduce: FrameOf<'introduce'>): void
   /** The peer asks for all that is stored here of some scopes. */
   onInterest?(interest: FrameOf<'interest'>): void
   /** The peer says what it holds of a channel's document. */
@@ -318,6 +320,8 @@ export class LinkSession implements ChannelLink, PresenceLink {
         return this.#options.onPeer?.(frame)
       case 'members':
         return this.#options.onMembers?.(frame)
+      case 'introduce':
+        return this.#options.onIntroduced?.(frame)
       case 'interest':
         return this.#options.onInterest?.(frame)
       case 'digest': {

@@ -16,7 +16,7 @@ import type { CancelTimer, TimeSource } from '../base/time.ts'
 import type { DocumentSet } from '../document/document-set.ts'
 import type { ReplicaDocument } from '../document/replica-document.ts'
 import type { DocumentName } from '../model/document-name.ts'
-import type { AckLevel } from '../protocol/frame.ts'
+import type { AckLevel, IntroducedPeer } from '../protocol/frame.ts'
 import { closeCodes } from '../protocol/link-rules.ts'
 import type { Incarnation } from '../storage/incarnation.ts'
 import type { Link, Transport } from '../transport/transport.ts'
@@ -54,6 +54,15 @@ export interface RelaySyncOptions {
   token?: TokenSource | undefined
 }
 
+/** Where this replica is, for others who are linked with the relay. */
+export interface Introduction {
+  readonly store: string
+  /** Empty where it does not listen. */
+  address(): string
+  /** The relay names others. */
+  onIntroduced(peers: readonly IntroducedPeer[]): void
+}
+
 /** The longest message that we accept: the state of a document of that size. */
 const messageBytesMax = 256 * 2 ** 20
 
@@ -74,6 +83,7 @@ export class RelaySync {
   readonly #waiters: Waiters
   #session: LinkSession | undefined
   #ready = false
+  #introduction: Introduction | undefined
   /** What is owed but cannot be loaded, and why not. */
   readonly #unreadable = new Map<DocumentName, StatemeshError>()
   #cancelOutboxRetry: CancelTimer | undefined
@@ -111,6 +121,12 @@ export class RelaySync {
 
   get state(): DiallerState {
     return this.#dialler.state
+  }
+
+  /** Has the relay introduce this replica to others, and these to it, on every link anew. */
+  introduce(introduction: Introduction): void {
+    this.#introduction = introduction
+    if (this.#ready) this.#introduce()
   }
 
   /** Dials, and keeps the link until `disconnect`. */
@@ -247,8 +263,10 @@ export class RelaySync {
         }
         if (owesAll) void this.#oweAll(session, generation)
         else void this.#sendOutbox(session)
+        this.#introduce()
         this.#waiters.evaluate()
       },
+      onIntroduced: ({ peers }) => this.#introduction?.onIntroduced(peers),
       onTokenAsked: () => void this.#renewToken(session),
       onClose: (code, reason) => {
         if (this.#session !== session) return
@@ -257,6 +275,12 @@ export class RelaySync {
       },
     })
     this.#session = session
+  }
+
+  #introduce(): void {
+    if (this.#introduction === undefined) return
+    const { store, address } = this.#introduction
+    this.#session?.send({ type: 'introduce', peers: [{ store, address: address(), subject: '' }] })
   }
 
   async #renewToken(session: LinkSession): Promise<void> {

@@ -77,6 +77,11 @@ export class Grants {
     return rights[most]
   }
 
+  /** Whether there may be a document that both cover. */
+  meet(other: Grants): boolean {
+    return this.#rules.some(one => other.#rules.some(two => rulesMeet(one, two)))
+  }
+
   /** Whether the relay's own pages are open: `admin` on everything. */
   get admin(): boolean {
     return this.#rules.some(({ scope, right }) => scope.kind === 'any' && right === 'admin')
@@ -143,6 +148,30 @@ function matchesScope(pattern: ScopePattern, scope: string): boolean {
     const part = parts[index] as string
     return id === undefined ? part.startsWith(`${level}:`) : part === `${level}:${id}`
   })
+}
+
+function rulesMeet(one: Rule, two: Rule): boolean {
+  if (one.scope.kind === 'any' || two.scope.kind === 'any') return true
+  return scopesMeet(one.scope, two.scope) && namesMeet(one.partition, two.partition)
+}
+
+function scopesMeet(one: ScopePattern, two: ScopePattern): boolean {
+  if (one.kind !== 'scope' || two.kind !== 'scope') return one.kind === two.kind
+  const [short, long] = one.parts.length <= two.parts.length ? [one, two] : [two, one]
+  if (short.exact && long.parts.length > short.parts.length) return false
+  return short.parts.every(({ level, id }, index) => {
+    const other = long.parts[index] as ScopePart
+    const isSame = id === undefined || other.id === undefined || id === other.id
+    return level === other.level && isSame
+  })
+}
+
+function namesMeet(one: string, two: string): boolean {
+  // The beginning that one stands for may be that of the other, too.
+  if (one.endsWith('*') && two.endsWith('*')) {
+    return matchesName(one, two.slice(0, -1)) || matchesName(two, one.slice(0, -1))
+  }
+  return one.endsWith('*') ? matchesName(one, two) : matchesName(two, one)
 }
 
 function matchesName(pattern: string, name: string): boolean {

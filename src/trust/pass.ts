@@ -49,6 +49,12 @@ export class Pass {
     return this.#options.access === undefined ? 'admin' : this.#token?.grants.right(document)
   }
 
+  /** Whether there may be a document that both tokens allow something with. */
+  meets(other: Pass): boolean {
+    const [one, two] = [this.#token, other.#token]
+    return one !== undefined && two !== undefined && one.grants.meet(two.grants)
+  }
+
   /** Takes a fresh token in place of the present one, and calls `onRenewed` when it is good. */
   renew(text: string, onRenewed: () => void): void {
     // One check at a time, of the newest: no peer makes us do more.

@@ -94,6 +94,11 @@ export const goldenFrames: readonly GoldenFrame[] = [
     hex: '0b 14 06 726f6f6d3a2a 02 2a2a',
   },
   { frame: { type: 'members', links: 3, members: [] }, hex: '02 0d 03' },
+  { frame: { type: 'introduce', peers: [] }, hex: '01 15' },
+  {
+    frame: { type: 'introduce', peers: [{ store: 's', address: 'ws:', subject: 'ü' }] },
+    hex: '0a 15 01 73 03 77733a 02 c3bc',
+  },
   {
     frame: { type: 'digest', channel: 2, state: 'ab', content: 'c' },
     hex: '07 0e 02 02 6162 01 63',

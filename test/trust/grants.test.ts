@@ -166,3 +166,49 @@ describe('a right', () => {
     expect(includesRight(undefined, 'read')).toBe(false)
   })
 })
+
+describe('grants', () => {
+  const grants = (scope: string, partition = '*') =>
+    new Grants([{ scope, partition, rights: 'read' }])
+
+  it.each([
+    ['agent:a1', 'agent:a1/room:r1', true],
+    ['agent:*', 'agent:a1/room:r1', true],
+    ['agent:*/room:r1', 'agent:a1/room:*', true],
+    ['global', 'room:r1', true],
+    ['*', 'stock', true],
+    ['stock', 'stock', true],
+    ['=agent:a1', 'agent:a1', true],
+    ['=agent:a1', 'agent:a1/room:r1', false],
+    ['=global', 'room:r1', false],
+    ['agent:a1', 'agent:a2', false],
+    ['agent:a1', 'room:a1', false],
+    ['agent:a1/room:r1', 'agent:a1/room:r2', false],
+    ['stock', 'global', false],
+  ])('for %s and for %s may meet in a document: %s', (one, other, meet) => {
+    expect(grants(one).meet(grants(other))).toBe(meet)
+    expect(grants(other).meet(grants(one))).toBe(meet)
+  })
+
+  it.each([
+    ['users', 'users', true],
+    ['users', 'us*', true],
+    ['u*', 'us*', true],
+    ['users', 'tokens', false],
+    ['u*', 't*', false],
+  ])('for the partitions %s and %s may meet: %s', (one, other, meet) => {
+    expect(grants('room:r1', one).meet(grants('room:r1', other))).toBe(meet)
+    expect(grants('room:r1', other).meet(grants('room:r1', one))).toBe(meet)
+  })
+
+  it('meet wherever there is a document that both cover', () => {
+    const pattern = fc.constantFrom('global', '=global', 'agent:*', 'agent:a', '=agent:a', 'room:*')
+    fc.assert(
+      fc.property(pattern, pattern, anyScope, (one, other, scope) => {
+        const document = documentName(scope, 'users')
+        const covered = [one, other].every(each => grants(each).right(document) !== undefined)
+        expect(!covered || grants(one).meet(grants(other))).toBe(true)
+      }),
+    )
+  })
+})
