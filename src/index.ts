@@ -243,8 +243,8 @@ export {
   openReplica,
   type Replica,
   type ReplicaEvents,
-  type ReplicaOptions,
 } from './replica.ts'
+export type { ReplicaOptions } from './replica-options.ts'
 export { tableOf } from './state/check-state.ts'
 export { type ComposedModules, type ComposedState, composeModules } from './state/composed.ts'
 export type { Draft, DraftTable } from './state/draft.ts'

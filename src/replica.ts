@@ -4,8 +4,8 @@
  */
 import { Emitter } from './base/emitter.ts'
 import { StatemeshError } from './base/error.ts'
-import { type MemorySource, systemMemory } from './base/memory.ts'
-import { type RandomSource, randomId, systemRandom } from './base/random.ts'
+import { systemMemory } from './base/memory.ts'
+import { randomId, systemRandom } from './base/random.ts'
 import { holdUp, systemTime, type TimeSource } from './base/time.ts'
 import { HybridClock } from './clock/hybrid-clock.ts'
 import { DocumentSet } from './document/document-set.ts'
@@ -13,17 +13,17 @@ import { Journal } from './document/journal.ts'
 import { writerWarning } from './document/writer-warning.ts'
 import type { IntegrityMonitor } from './history/integrity/integrity-monitor.ts'
 import type { Mesh } from './mesh/mesh.ts'
-import { openMesh, type PeerOptions } from './mesh/open-mesh.ts'
+import { openMesh } from './mesh/open-mesh.ts'
 import { linkWords, type ReplicaStatus } from './mesh/replica-status.ts'
 import type { Replication } from './mesh/replication.ts'
 import type { SubscribeOptions } from './mesh/subscriptions.ts'
 import { type DocumentName, documentName, scopesOf } from './model/document-name.ts'
 import { type ActorId, parseActorId } from './model/id.ts'
+import { checkDefinition } from './model/partition-definition.ts'
 import type { Scope } from './model/scope.ts'
 import type { AnalyticsReport } from './observe/analytics/analytics-report.ts'
 import { ReplicaMeter } from './observe/analytics/replica-meter.ts'
 import { durableSource, StateDebugger } from './observe/debugger/state-debugger.ts'
-import type { HealthOptions } from './observe/health/health-monitor.ts'
 import type { HealthAlertChange, HealthReport } from './observe/health/health-report.ts'
 import { ReplicaVitals } from './observe/health/replica-vitals.ts'
 import { StorageMonitor } from './observe/storage-monitor.ts'
@@ -31,12 +31,18 @@ import { type AnyPartitionDefinition, openPartition } from './partition/open-par
 import type { PartitionHost } from './partition/partition-host.ts'
 import { subprotocol } from './protocol/frame.ts'
 import { QueryableRegisters, type QueryHandle } from './query/queryable-registers.ts'
+import { checkReplicaOptions, type ReplicaOptions } from './replica-options.ts'
 import { type CompactionReport, withCompaction } from './storage/compaction.ts'
 import { type Incarnation, openIncarnation } from './storage/incarnation.ts'
 import { openLevelStorage } from './storage/level-storage.ts'
 import type { Storage } from './storage/storage.ts'
 import { Blobs } from './sync/blobs.ts'
-import type { FlushLevel, FlushOptions, SyncedOptions } from './sync/flush-options.ts'
+import {
+  type FlushLevel,
+  type FlushOptions,
+  flushLevels,
+  type SyncedOptions,
+} from './sync/flush-options.ts'
 import { type Outbox, openOutbox } from './sync/outbox.ts'
 import type { Presence } from './sync/presence.ts'
 import { Presences } from './sync/presences.ts'
@@ -44,39 +50,9 @@ import { RelaySync, type RelaySyncEvents } from './sync/relay-sync.ts'
 import { ReplicaBlobs } from './sync/replica-blobs.ts'
 import { TokenSource } from './sync/token-source.ts'
 import { type Deadline, within } from './sync/waiters.ts'
-import type { Transport } from './transport/transport.ts'
 import { websocketTransport } from './transport/websocket-transport.ts'
 import type { Access } from './trust/access.ts'
 import type { Revocation } from './trust/revocations.ts'
-
-export interface ReplicaOptions extends PeerOptions {
-  /** In whose name this replica writes, unless `open` is told otherwise. */
-  actor: string
-  /** A directory for LevelDB (created when missing), or any other storage, which the replica closes. */
-  storage: string | Storage
-  /** The relay's address, such as `ws://127.0.0.1:4100`; without it the replica stays on its own. */
-  relay?: string
-  /** How long a document that nobody uses stays in memory; 30,000 unless given. */
-  idleMilliseconds?: number
-  /** A document's log is compacted when it has so many updates; 500 unless given. */
-  compactionUpdates?: number
-  /** How far ahead of ours a foreign clock may be and still be followed; 60,000 unless given. */
-  driftMillisecondsMax?: number
-  /**
-   * Whether policy functions are tried on every order of the siblings, and reported as
-   * `POLICY_FAILED` where the answer depends on it; for development and tests.
-   */
-  checkPolicies?: boolean
-  /** How long a blob that nothing refers to stays on this disk; a day unless given. */
-  blobGraceMilliseconds?: number
-  /** Thresholds of the alerts, and how often readings are taken while somebody listens for them. */
-  health?: HealthOptions
-  /** Replaced by simulations and tests. */
-  transport?: Transport
-  memory?: MemorySource
-  time?: TimeSource
-  random?: RandomSource
-}
 
 export type ReplicaEvents = {
   /** The link changed. */
@@ -115,9 +91,10 @@ interface Parts {
 /**
  * Opens a replica. It works offline from the first moment and needs no relay to do so.
  *
- * @throws ID_INVALID for the actor, STORAGE_LOCKED, STORAGE_CORRUPT, STORAGE_UNAVAILABLE
+ * @throws OPTION_INVALID, ID_INVALID for the actor, STORAGE_LOCKED, STORAGE_CORRUPT, STORAGE_UNAVAILABLE
  */
 export async function openReplica(options: ReplicaOptions): Promise<Replica> {
+  checkReplicaOptions(options)
   const { time = systemTime, random = systemRandom, relay } = options
   const actor = parseActorId(options.actor)
   const events = new Emitter<ReplicaEvents>()
@@ -233,7 +210,7 @@ export class Replica {
    * the relay from then on. Handles of one partition share one document.
    *
    * @param options.actor in whose name this handle writes; the replica's own without it
-   * @throws CLOSED, ID_INVALID, STORAGE_UNAVAILABLE, STORAGE_CORRUPT
+   * @throws CLOSED, SCOPE_INVALID, PARTITION_INVALID, ID_INVALID, STORAGE_UNAVAILABLE, STORAGE_CORRUPT
    */
   async open<const Definition extends AnyPartitionDefinition>(
     scope: Scope,
@@ -242,6 +219,7 @@ export class Replica {
   ): Promise<QueryHandle<Definition>> {
     const { documents, incarnation, sync, clock, time, checkPolicies, events, vitals } = this.#parts
     this.#assertOpen()
+    checkDefinition(definition)
     const actor = options.actor === undefined ? this.#parts.actor : parseActorId(options.actor)
     const { document, release } = await documents.hold(documentName(scope, definition.name))
     try {
@@ -376,12 +354,15 @@ export class Replica {
    * disk (`local`), taken by the relay (`received`), on the relay's disk (`durable`, the default), or
    * on the disks of `n` nodes (`replicated`). All levels include `local`.
    *
-   * @throws RELAY_NOT_CONFIGURED, OPTION_INVALID for an `n` that is no count, FLUSH_TIMEOUT, STORAGE_UNAVAILABLE, LINK_FAILED when the relay
-   * refuses the link, CLOSED, and the code of a refusal when the relay refuses a document for good.
+   * @throws RELAY_NOT_CONFIGURED, OPTION_INVALID, FLUSH_TIMEOUT, STORAGE_UNAVAILABLE, LINK_FAILED when the
+   * relay refuses the link, CLOSED, and the code of a refusal when the relay refuses a document for good.
    * Nothing is lost then, and a later call may succeed.
    */
   async flush(options: FlushOptions = {}): Promise<void> {
     const { level = 'durable', n, ...deadline } = options
+    if (!flushLevels.includes(level)) {
+      throw new StatemeshError('OPTION_INVALID', `a level is one of ${flushLevels.join(', ')}`)
+    }
     const flushed =
       level === 'replicated' ? this.#replicate(n ?? 2, deadline) : this.#flush(level, deadline)
     return this.#parts.meter.timed(`flush.${level}`, holdUp(this.#parts.time, flushed))

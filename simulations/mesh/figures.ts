@@ -1,5 +1,5 @@
 /** What a mesh costs and how fast it is, measured in a world by seed; the time is the world's. */
-import type { ReplicaOptions } from '../../src/replica.ts'
+import type { ReplicaOptions } from '../../src/replica-options.ts'
 import { latencyMilliseconds, MeshWorld } from './mesh-world.ts'
 
 /** Long enough for the mesh to find its shape. */

@@ -3,14 +3,22 @@
  * reach the emitter: what happened has happened, so its error is thrown on a task of its own,
  * where the process's usual handling of uncaught errors sees it.
  */
+import { StatemeshError } from './error.ts'
 
 type Listener<Payload> = (payload: Payload) => void
 
 export class Emitter<Events extends { [name: string]: unknown }> {
   readonly #listeners = new Map<keyof Events, Set<Listener<never>>>()
 
-  /** Calls `listener` at every `event` until the returned function is called. */
+  /**
+   * Calls `listener` at every `event` until the returned function is called.
+   *
+   * @throws OPTION_INVALID for a listener that is no function
+   */
   on<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): () => void {
+    if (typeof listener !== 'function') {
+      throw new StatemeshError('OPTION_INVALID', 'a listener is a function')
+    }
     let listeners = this.#listeners.get(event)
     if (listeners === undefined) {
       listeners = new Set()

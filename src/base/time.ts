@@ -19,12 +19,20 @@ interface Unrefable {
   unref?(): void
 }
 
+/** What a timer of the platform can wait; it takes more for no time at all. */
+const timerMillisecondsMax = 2 ** 31 - 1
+
 export const systemTime: TimeSource = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(milliseconds, callback) {
-    const timer = setTimeout(callback, milliseconds)
-    ;(timer as Unrefable).unref?.()
+    let timer: ReturnType<typeof setTimeout>
+    const wait = (left: number) => {
+      const step = Math.min(left, timerMillisecondsMax)
+      timer = setTimeout(() => (step < left ? wait(left - step) : callback()), step)
+      ;(timer as Unrefable).unref?.()
+    }
+    wait(milliseconds)
     return () => clearTimeout(timer)
   },
 }
@@ -49,7 +57,7 @@ export function nextTurn(time: TimeSource): Promise<void> {
  */
 export async function holdUp<Result>(time: TimeSource, waited: Promise<Result>): Promise<Result> {
   if (time !== systemTime) return waited
-  const timer = setInterval(() => undefined, 2 ** 31 - 1)
+  const timer = setInterval(() => undefined, timerMillisecondsMax)
   try {
     return await waited
   } finally {

@@ -5,7 +5,7 @@
 import { StatemeshError } from '../base/error.ts'
 import type { Branded } from './id.ts'
 import { parsePartitionName } from './partition-definition.ts'
-import { parseScope, type Scope } from './scope.ts'
+import { parseScope, Scope } from './scope.ts'
 
 export type DocumentName = Branded<'DocumentName'>
 
@@ -46,8 +46,15 @@ function whatIsWrongWith(text: string): string | undefined {
   return undefined
 }
 
-/** The name of the document of a scope and a partition. */
+/**
+ * The name of the document of a scope and a partition.
+ *
+ * @throws SCOPE_INVALID for what is no `Scope`, such as its text, PARTITION_INVALID
+ */
 export function documentName(scope: Scope, partition: string): DocumentName {
+  if (!(scope instanceof Scope)) {
+    throw new StatemeshError('SCOPE_INVALID', 'a scope is made with room(id) and its like')
+  }
   return `${scope}/${parsePartitionName(partition)}` as DocumentName
 }
 

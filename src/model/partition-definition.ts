@@ -136,9 +136,7 @@ export function definePartition<Value, Chosen extends PolicyChoice<Value>>(
 ): PartitionDefinition<Value, Chosen> {
   const { name, policy, schema, version = 1, merge, budget, indexes } = options
   parsePartitionName(name)
-  if (typeof policy !== 'function' && !policyNames.includes(policy as PolicyName)) {
-    throw invalid(name, `unknown policy "${String(policy)}"`)
-  }
+  checkPolicy(name, policy)
   if (!Number.isSafeInteger(version) || version < 1) {
     throw invalid(name, 'version must be a positive integer')
   }
@@ -165,6 +163,20 @@ export function definePartition<Value, Chosen extends PolicyChoice<Value>>(
     budget: budget && Object.freeze({ ...budget }),
     indexes: indexes && (Object.freeze({ ...indexes }) as AnyIndexChoices),
   })
+}
+
+/** @throws PARTITION_INVALID for what `definePartition` cannot have made */
+export function checkDefinition(definition: { name: string; policy: unknown } | undefined): void {
+  const name: unknown = definition?.name
+  if (typeof name !== 'string') {
+    throw new StatemeshError('PARTITION_INVALID', 'a partition is declared with definePartition')
+  }
+  checkPolicy(name, definition?.policy)
+}
+
+function checkPolicy(name: string, policy: unknown): void {
+  if (typeof policy === 'function' || policyNames.includes(policy as PolicyName)) return
+  throw invalid(name, `unknown policy "${String(policy)}"`)
 }
 
 function checkMergeFields(name: string, fields: object): void {

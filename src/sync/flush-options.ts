@@ -5,7 +5,9 @@ import type { Deadline } from './waiters.ts'
  * `local`: on this replica's disk. `received` and `durable`: at the relay. `replicated`: on the disks
  * of `n` nodes, this one, the relay and peers.
  */
-export type FlushLevel = 'local' | 'received' | 'durable' | 'replicated'
+export type FlushLevel = (typeof flushLevels)[number]
+
+export const flushLevels = ['local', 'received', 'durable', 'replicated'] as const
 
 export interface FlushOptions extends Deadline {
   /** Default `durable`. */

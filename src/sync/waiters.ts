@@ -27,10 +27,13 @@ export class Waiters {
   /**
    * Resolves as soon as `condition` holds, now or at an `evaluate`.
    *
-   * @throws FLUSH_TIMEOUT, what `condition` throws, the reason of the signal
+   * @throws FLUSH_TIMEOUT, what `condition` throws, the reason of the signal, OPTION_INVALID
    */
   wait({ timeoutMilliseconds, signal }: Deadline, condition: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (timeoutMilliseconds !== undefined && !(timeoutMilliseconds >= 0)) {
+        throw new StatemeshError('OPTION_INVALID', 'timeoutMilliseconds is a number from 0')
+      }
       let cancelTimer: CancelTimer | undefined
       const end = (settle: () => void) => {
         this.#waiters.delete(waiter)

@@ -36,7 +36,7 @@ type Open = (url: string, options: WebSocketTransportOptions, dial: DialOptions)
 export function websocketTransport(options: WebSocketTransportOptions = {}): Transport {
   return {
     async dial(address, dial) {
-      const url = checkAddress(address)
+      const url = checkWebSocketAddress(address)
       const open = runsInNode() ? await openWithWs() : openNatively
       return connect(() => open(url, options, dial), dial, options.time ?? systemTime)
     },
@@ -47,10 +47,14 @@ function runsInNode(): boolean {
   return typeof process !== 'undefined' && typeof process.versions?.node === 'string'
 }
 
-function checkAddress(address: string): string {
+/** @throws OPTION_INVALID for what is no `ws:` or `wss:` URL */
+export function checkWebSocketAddress(address: string): string {
   const url = URL.canParse(address) ? new URL(address) : undefined
   if (url === undefined || !['ws:', 'wss:'].includes(url.protocol) || url.hash !== '') {
-    throw new StatemeshError('OPTION_INVALID', 'the address is not a ws: or wss: URL')
+    throw new StatemeshError(
+      'OPTION_INVALID',
+      `${JSON.stringify(address)} is not a ws: or wss: URL`,
+    )
   }
   return address
 }

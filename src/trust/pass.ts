@@ -22,9 +22,6 @@ export interface PassOptions {
   onEnded: (error: StatemeshError) => void
 }
 
-/** Timers cannot be set for longer. */
-const timerMillisecondsMax = 2 ** 31 - 1
-
 export class Pass {
   readonly #options: PassOptions
   #token: AccessToken | undefined
@@ -128,8 +125,6 @@ export class Pass {
     const { time } = this.#options
     const left = moment - time.now()
     if (left <= 0) return callback()
-    this.#cancelTimer = time.after(Math.min(Math.ceil(left), timerMillisecondsMax), () =>
-      this.#at(moment, callback),
-    )
+    this.#cancelTimer = time.after(Math.ceil(left), () => this.#at(moment, callback))
   }
 }

@@ -22,6 +22,16 @@ describe('the system time', () => {
     })
     expect(calls).toEqual(['fired'])
   })
+
+  it.each([2 ** 31, 2 ** 40, Number.POSITIVE_INFINITY])('waits for as long as %d ms', async ms => {
+    let fired = false
+    const cancel = systemTime.after(ms, () => {
+      fired = true
+    })
+    await sleep(systemTime, 20) // what the platform cannot wait for is over after 1 ms
+    cancel()
+    expect(fired).toBe(false)
+  })
 })
 
 describe('sleep', () => {

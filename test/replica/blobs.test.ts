@@ -13,6 +13,7 @@ import {
 import { chunkBytes } from '../../src/storage/blobs/blob-ref.ts'
 import { openLevelStorage } from '../../src/storage/level-storage.ts'
 import { content } from '../support/content.ts'
+import { manualTime } from '../support/manual-time.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { waitUntil } from '../support/wait-until.ts'
 import { startFleet } from './fleet.ts'
@@ -147,14 +148,13 @@ describe('a blob that nobody has', () => {
 
 describe('collecting at a replica', () => {
   it('keeps what its documents refer to', async () => {
-    const replica = await openReplica({
-      actor: 'ann',
-      storage: createMemoryStorage(),
-      blobGraceMilliseconds: -1,
-    })
+    const time = manualTime()
+    const options = { actor: 'ann', storage: createMemoryStorage(), time }
+    const replica = await openReplica({ ...options, blobGraceMilliseconds: 0 })
     const ref = await putFile(replica, 'report', content(1000))
     const stray = await replica.blobs.of(scope, Files).put(content(2000))
     await replica.flush({ level: 'local' })
+    time.advance(1)
     expect(await replica.blobs.collect()).toEqual({ kept: 1, removed: 1, removedBytes: 2000 })
     expect(equalBytes(await replica.blobs.of(scope, Files).get(ref), content(1000))).toBe(true)
     expect(await replica.blobs.of(scope, Files).has(stray)).toBe(false)

@@ -11,6 +11,7 @@ import {
   type ReplicaStatus,
   room,
   StatemeshError,
+  websocketTransport,
 } from '../../src/index.ts'
 import { gatedStorage } from '../support/gated-storage.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
@@ -394,6 +395,7 @@ describe('a replica that the relay refuses', () => {
       actor: 'a',
       storage: createMemoryStorage(),
       relay: 'not an address',
+      transport: websocketTransport(), // whose addresses `openReplica` does not know
     })
     const status = await statusOf(a, 'refused')
     expect(status.error?.code).toBe('OPTION_INVALID')

@@ -16,6 +16,7 @@ const areaRows: readonly (readonly string[])[] = [
   ['mesh', 'state'],
   ['query', 'observe'],
   ['adapters'],
+  ['replica-options.ts'],
   ['replica.ts'],
   ['index.ts'],
 ]
