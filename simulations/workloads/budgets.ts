@@ -19,10 +19,14 @@ const refusals = [
   ...machineCodes,
 ]
 
+/** What clocks are off at most where they are right, as `Conditions` say. */
+const skewMilliseconds = 1000
+
 type Budget = BudgetPartition
 
 export const budgets: Workload = {
   name: 'budgets',
+  weight: 0.35,
   plan(dice, { clocksRight }) {
     // Leases need clocks that are right.
     const leaseMilliseconds = clocksRight
@@ -31,7 +35,10 @@ export const budgets: Workload = {
     const definition = definePartition({
       name: 'spend',
       policy: 'budget',
-      ...(leaseMilliseconds !== undefined && { budget: { leaseMilliseconds } }),
+      budget: {
+        skewMilliseconds,
+        ...(leaseMilliseconds !== undefined && { leaseMilliseconds }),
+      },
     })
     const books = new BudgetBooks()
     return {
@@ -108,7 +115,7 @@ class BudgetPlayer implements Player {
     if (others.length === 0) return
     const leases = this.#mayLease && dice.chance(0.5)
     await this.#budget.grant(key, dice.pick(others).writer, 1 + dice.below(10), {
-      ...(leases && { expiresInMilliseconds: 100 + dice.below(5000) }),
+      ...(leases && { expiresInMilliseconds: skewMilliseconds + 100 + dice.below(5000) }),
     })
     marks.hit(leases ? 'budget leased' : 'budget granted')
   }

@@ -10,8 +10,9 @@ export interface BudgetRules {
    */
   readonly actorCap?: number
   /**
-   * How long rights that are granted on request last, in milliseconds; without it they are given
-   * for good. Needs a relay.
+   * How long rights that are granted on request last, in milliseconds, more than
+   * `skewMilliseconds`, by which their holder stops early; without it they are given for good.
+   * Needs a relay.
    */
   readonly leaseMilliseconds?: number
   /**
@@ -42,6 +43,10 @@ export function budgetRulesFault(rules: BudgetRules): string | undefined {
   }
   if (!Number.isSafeInteger(skewMilliseconds) || skewMilliseconds < 0) {
     return 'skewMilliseconds must be an integer from 0'
+  }
+  // Nobody may draw on such a lease; replicas would grant it, give it back and ask again for ever.
+  if (rules.leaseMilliseconds !== undefined && leaseMilliseconds <= skewMillisecondsOf(rules)) {
+    return `leaseMilliseconds must be more than skewMilliseconds, ${skewMillisecondsOf(rules)}`
   }
   return undefined
 }

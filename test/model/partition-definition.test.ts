@@ -35,6 +35,15 @@ describe('a partition definition', () => {
       expect(() => definePartition({ name: 'users', policy: policy as 'crdt' })).toThrow(refused)
     },
   )
+
+  it('refuses leases that end for their holder when they begin', () => {
+    const leased = (budget: { leaseMilliseconds: number; skewMilliseconds?: number }) => () =>
+      definePartition({ name: 'tokens', policy: 'budget', budget })
+    expect(leased({ leaseMilliseconds: 5_000 })).toThrow(refused)
+    expect(leased({ leaseMilliseconds: 5_001 })).not.toThrow()
+    expect(leased({ leaseMilliseconds: 100, skewMilliseconds: 100 })).toThrow(refused)
+    expect(leased({ leaseMilliseconds: 100, skewMilliseconds: 99 })).not.toThrow()
+  })
 })
 
 describe('a partition name', () => {

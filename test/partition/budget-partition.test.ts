@@ -275,6 +275,16 @@ describe('rights that are granted', () => {
     expect(ann.budget.available('k')).toBe(100)
   })
 
+  it('are not leased for so short a time that nobody may draw on them', async () => {
+    const { ann } = await pair({ rules: { skewMilliseconds: 500 } })
+    const lease = (expiresInMilliseconds: number) =>
+      ann.budget.grant('k', 2, 40, { expiresInMilliseconds })
+    await expect(lease(500)).rejects.toEqual(refusedWith('OPTION_INVALID'))
+    expect(ann.budget.available('k')).toBe(100)
+    await lease(501)
+    expect(ann.budget.available('k')).toBe(60)
+  })
+
   it('are not leased without a relay', async () => {
     const alone = testBudget({ relay: false })
     await alone.budget.mint('k', 5)

@@ -35,7 +35,7 @@
  * row. A document is one trust domain.
  */
 import { StatemeshError } from '../../base/error.ts'
-import { type BudgetRules, checkAmount } from '../../model/budget-rules.ts'
+import { type BudgetRules, checkAmount, skewMillisecondsOf } from '../../model/budget-rules.ts'
 import type { RowsChange } from '../owned-rows.ts'
 import type { PartitionHost } from '../partition-host.ts'
 import { checkKey } from '../register/register-entry.ts'
@@ -289,7 +289,8 @@ export class BudgetPartition {
    *
    * @throws BUDGET_INSUFFICIENT when there are not as many lasting rights here, BUDGET_UNREACHABLE
    * for a lease while the relay is unknown, RELAY_NOT_CONFIGURED for one without a relay,
-   * OPTION_INVALID, KEY_INVALID, VALUE_INVALID, STORAGE_UNAVAILABLE (it will be granted), CLOSED
+   * OPTION_INVALID, also for a lease no longer than `skewMilliseconds`, KEY_INVALID,
+   * VALUE_INVALID, STORAGE_UNAVAILABLE (it will be granted), CLOSED
    */
   async grant(key: string, to: number, amount: number, options: GrantOptions = {}): Promise<void> {
     this.#check(key, amount)
@@ -345,6 +346,11 @@ export class BudgetPartition {
     }
     if (relay === undefined) {
       throw new StatemeshError('RELAY_NOT_CONFIGURED', 'a lease needs a relay as its witness')
+    }
+    const skew = skewMillisecondsOf(this.#rules)
+    if (expires <= skew) {
+      const why = `a lease of ${expires} ms cannot be drawn on where clocks may be ${skew} ms off`
+      throw new StatemeshError('OPTION_INVALID', why)
     }
     const generation = relay.generation()
     if (generation === undefined) {
