@@ -7,7 +7,7 @@ import { equalBytes } from '../../src/base/bytes.ts'
 import type { RelayNode } from '../nodes/relay-node.ts'
 import type { ReplicaNode } from '../nodes/replica-node.ts'
 import type { StockNode } from '../nodes/stock-node.ts'
-import { loggedDocument } from '../oracle/document-clocks.ts'
+import { copyClocks, lacks, liveClocks, loggedDocument } from '../oracle/document-clocks.ts'
 
 /** Why the replicas have not converged yet; undefined when they have. */
 export function whyNotConverged(
@@ -36,6 +36,16 @@ function asReplica({ name, document, doc }: StockNode): Holder {
 /** Each against the disk of the relay, and so against each other. */
 function documentsDiffer(replicas: readonly Holder[], relay: RelayNode): string | undefined {
   const names = new Set(replicas.flatMap(({ docs }) => [...docs.keys()]))
+  // Clocks tell most of what is still under way, at a hundredth of the cost of bytes.
+  for (const name of names) {
+    const [first, ...others] = replicas.filter(({ docs }) => docs.has(name))
+    const clocks = copyClocks(first?.docs.get(name) as Y.Doc)
+    for (const { name: where, docs } of others) {
+      const lacking = lacks(liveClocks(docs.get(name) as Y.Doc), clocks)
+      if (lacking !== undefined)
+        return `${name} differs between ${where} and ${first?.name}: ${lacking}`
+    }
+  }
   for (const name of names) {
     const stored = loggedDocument(relay.disk.log(name).map(({ update }) => update))
     const expected = Y.encodeStateAsUpdate(stored)

@@ -124,8 +124,13 @@ export function drawPlan(dice: Dice, profile: ProfileName, size: PlanSize): Plan
   }
 }
 
+/** One to three, by their weights: each waits for its turn, and the first come. */
 function drawWorkloads(dice: Dice): Workload[] {
-  const chosen = dice.shuffled(workloads).slice(0, 1 + dice.below(3))
+  const turns = workloads.map(workload => {
+    return { workload, after: dice.wait(1 / (workload.weight ?? 1)) }
+  })
+  const inTurn = turns.sort((a, b) => a.after - b.after).map(({ workload }) => workload)
+  const chosen = inTurn.slice(0, 1 + dice.below(3))
   const guarded = chosen.find(workload => workload.guarded)
   return guarded === undefined ? chosen : [guarded]
 }

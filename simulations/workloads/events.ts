@@ -31,6 +31,7 @@ const Balances = defineProjection<number, BankSchemas>({
 
 export const events: Workload = {
   name: 'events',
+  weight: 0.35,
   plan(dice) {
     const snapshotEvents = dice.pick([3, 20, 1000])
     const seen = new SeenProjections()

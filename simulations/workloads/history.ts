@@ -32,6 +32,7 @@ interface Shared {
 
 export const history: Workload = {
   name: 'history',
+  weight: 0.35,
   plan() {
     let last = 0
     const fresh = () => {

@@ -77,6 +77,7 @@ interface Shared {
 
 export const modules: Workload = {
   name: 'modules',
+  weight: 0.35,
   plan() {
     let last = 0
     const fresh = () => {

@@ -51,6 +51,7 @@ interface Shared {
 
 export const transitions: Workload = {
   name: 'transitions',
+  weight: 0.35,
   plan(dice) {
     let last = 0
     const fresh = () => {

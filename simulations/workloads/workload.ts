@@ -76,6 +76,8 @@ export interface Workload {
   readonly name: string
   /** Whether the relay asks for tokens; such a workload is alone in its run. */
   readonly guarded?: true
+  /** How often it is drawn by the side of others, 1 of itself: less where its operations cost much. */
+  readonly weight?: number
   /** Draws the options of a run. */
   plan(dice: Dice, conditions: Conditions): WorkloadRun
 }
