@@ -133,8 +133,9 @@ class Run {
       const { up } = this.fleet
       if (up.length > 0) {
         const node = dice.pick(up)
-        node.act()
+        // Counted first: one that fails belongs to those that it takes to fail.
         this.operations += 1
+        node.act()
         const { stocks } = this.fleet
         if (stocks.length > 0 && dice.chance(0.2)) dice.pick(stocks).act()
         if (dice.chance(1 / operationsPerFlush)) {

@@ -14,7 +14,9 @@ describe('shrinking', () => {
       const failed = await firstFailure(options)
       const { cut, result, runs } = await shrink(failed.options, failed.result, 40)
       expect(result.failure).toContain('atomic transactions')
-      expect(cut.operations).toBeLessThanOrEqual(failed.result.operations)
+      // Not fewer than it took with other workloads beside: without them it is another run.
+      expect(cut.operations).toBeLessThanOrEqual(20)
+      expect(result.operations).toBe(cut.operations)
       expect(cut.workloads).toEqual(['registers'])
       expect(runs).toBeLessThanOrEqual(40)
     } finally {
