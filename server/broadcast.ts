@@ -1,5 +1,5 @@
 /**
- * The updates of a room that one commit made durable, as the bytes that readers get. They are built
+ * The updates of a room that became known together, as the bytes that readers get. They are built
  * when the first reader of a dialect needs them, and once.
  */
 import { concatBytes } from '../src/base/bytes.ts'
@@ -8,7 +8,7 @@ import { encodeFrame, updateFrameBytes, writeUpdateFrame } from '../src/protocol
 import { updateMessageBytes, writeUpdateMessage } from '../src/protocol/y-websocket.ts'
 import { type BatchItems, encodeBatch, type MessageBatch } from './message-batch.ts'
 
-export interface CommittedUpdate {
+export interface RoomUpdate {
   readonly update: Uint8Array
   /** The member of the room that wrote it, and does not need it. */
   readonly writer: object
@@ -20,7 +20,7 @@ export const messageBytes: number = 64 * 1024
 export class Broadcast {
   /** The number of the first update; the others follow. */
   readonly firstSeq: number
-  readonly updates: readonly CommittedUpdate[]
+  readonly updates: readonly RoomUpdate[]
   /** Of all updates, and of the largest. */
   readonly bytes: number
   readonly updateBytesMax: number
@@ -31,11 +31,7 @@ export class Broadcast {
   readonly #batches = new Map<number, MessageBatch>()
   #stockBatch: MessageBatch | undefined
 
-  constructor(
-    firstSeq: number,
-    updates: readonly CommittedUpdate[],
-    vectorBefore: () => StateVector,
-  ) {
+  constructor(firstSeq: number, updates: readonly RoomUpdate[], vectorBefore: () => StateVector) {
     this.vectorBefore = vectorBefore
     this.firstSeq = firstSeq
     this.updates = updates
@@ -76,9 +72,9 @@ export class Broadcast {
     this.#stockBatch ??= encodeBatch(
       {
         count: updates.length,
-        bytes: index => updateMessageBytes((updates[index] as CommittedUpdate).update.length),
+        bytes: index => updateMessageBytes((updates[index] as RoomUpdate).update.length),
         write: (index, target, offset) =>
-          writeUpdateMessage(target, offset, (updates[index] as CommittedUpdate).update),
+          writeUpdateMessage(target, offset, (updates[index] as RoomUpdate).update),
       },
       0,
     )
@@ -95,13 +91,9 @@ export class Broadcast {
     return {
       count: updates.length,
       bytes: index =>
-        updateFrameBytes(
-          channel,
-          firstSeq + index,
-          (updates[index] as CommittedUpdate).update.length,
-        ),
+        updateFrameBytes(channel, firstSeq + index, (updates[index] as RoomUpdate).update.length),
       write: (index, target, offset) => {
-        const { update } = updates[index] as CommittedUpdate
+        const { update } = updates[index] as RoomUpdate
         return writeUpdateFrame(target, offset, { channel, seq: firstSeq + index, update })
       },
     }

@@ -258,8 +258,9 @@ export class Channel implements RoomMember, FeedSink {
     this.#refuseWrites(seq, error)
   }
 
-  writesResumed(): void {
+  writesResumed(lost: boolean): void {
     // What was refused may be tried again: the nack says so, and the peer does, on a new channel.
+    if (lost && this.#writing && this.mayWrite) this.#askForState()
   }
 
   #write({ type, seq, update }: FrameOf<'state' | 'update'>): void {

@@ -4,7 +4,12 @@
  */
 import { z } from 'zod'
 import { StatemeshError } from '../src/base/error.ts'
-import { defaultRelayLimits, limitReasons, type RelayLimits } from './relay-options.ts'
+import {
+  defaultRelayLimits,
+  type Forwarding,
+  limitReasons,
+  type RelayLimits,
+} from './relay-options.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
@@ -13,6 +18,7 @@ export interface RelayConfig {
   port: number
   data: string
   restored: boolean
+  forward: Forwarding
   insecure: boolean
   discovery: boolean
   origins: readonly string[] | undefined
@@ -69,6 +75,10 @@ const settings = {
   restored: yesOrNo
     .default(false)
     .describe('The database comes from a backup: replicas bring what it lacks, also what it acked'),
+  forward: z
+    .enum(['durable', 'early'])
+    .default('durable')
+    .describe('When updates are passed on: when they are durable, or early; acks wait anyway'),
   insecure: yesOrNo
     .default(false)
     .describe('Listen beyond this machine although no tokens are asked for'),
@@ -154,10 +164,12 @@ export function readConfig({
     throw new StatemeshError('OPTION_INVALID', wrong.join('; '), { cause: parsed.error })
   }
   const all = parsed.data as unknown as Omit<RelayConfig, 'limits'> & RelayLimits
-  const { host, port, data, restored, insecure, discovery, origins, addressHeader, logLevel } = all
+  const { host, port, data, restored, forward, insecure, discovery } = all
+  const { origins, addressHeader, logLevel } = all
   const { tokenSecret, tokenSecretFile, tokenKeys, tokenIssuer, tokenAudience } = all
   return {
-    ...{ host, port, data, restored, insecure, discovery, origins, addressHeader, logLevel },
+    ...{ host, port, data, restored, forward, insecure, discovery },
+    ...{ origins, addressHeader, logLevel },
     ...{ tokenSecret, tokenSecretFile, tokenKeys, tokenIssuer, tokenAudience },
     limits: Object.fromEntries(limitNames.map(name => [name, all[name]])) as unknown as RelayLimits,
   }

@@ -18,6 +18,7 @@ export { createRelay, type LinkRequest, type Relay } from './relay.ts'
 export type { RelayHealth } from './relay-health.ts'
 export {
   defaultRelayLimits,
+  type Forwarding,
   limitReasons,
   type RelayEvent,
   type RelayLimits,

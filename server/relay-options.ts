@@ -121,6 +121,12 @@ export const limitReasons: Readonly<Record<keyof RelayLimits, string>> = {
     'A blob that nothing refers to stays for this long, so that whoever puts one can refer to it then',
 }
 
+/**
+ * When an update is passed on to others: `durable`, once it is, so that what anyone has seen from a
+ * relay survives it; or `early`, at once. Acks wait for the disk either way.
+ */
+export type Forwarding = 'durable' | 'early'
+
 /** Something worth a line in a log. */
 export interface RelayEvent {
   readonly level: 'info' | 'warn' | 'error'
@@ -154,6 +160,8 @@ export interface RelayOptions {
    * it was copied from, so that replicas would trust the acks that came after it. Default false.
    */
   restored?: boolean
+  /** Default `durable`. */
+  forward?: Forwarding
   /** Default: the system's. */
   time?: TimeSource
   /** Default: the system's. */

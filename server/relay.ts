@@ -37,8 +37,8 @@ import {
   type RelayOptions,
 } from './relay-options.ts'
 import { RelayVitals } from './relay-vitals.ts'
-import { Room, type RoomEvents } from './room.ts'
-import { type RoomLimits, roomLimits } from './room-limits.ts'
+import { Room, type RoomOptions } from './room.ts'
+import { roomLimits } from './room-limits.ts'
 import { StockConnection } from './stock-connection.ts'
 import { StorageProbe } from './storage-probe.ts'
 
@@ -103,8 +103,7 @@ export class Relay {
   readonly #onEvent: (event: RelayEvent) => void
   readonly #vitals: RelayVitals
   readonly #access: Access | undefined
-  readonly #roomLimits: RoomLimits
-  readonly #roomEvents: RoomEvents
+  readonly #roomOptions: Omit<RoomOptions, 'document' | 'channel'>
   readonly #addresses: AddressCounter
   readonly #quarantine: Quarantine
   readonly #blobs: BlobCollector
@@ -151,17 +150,25 @@ export class Relay {
       const said = `${change}: ${message}`
       onEvent?.({ level: isTrouble ? grave : 'info', event: 'alert', code: signal, message: said })
     })
-    this.#roomLimits = roomLimits(this.limits)
-    this.#roomEvents = {
-      loadFailed: (room, error) => {
-        if (this.#rooms.get(room.document) === room) this.#forget(room)
-        this.#onRoomFailure(room, error)
+    const { forward = 'durable' } = options
+    this.#roomOptions = {
+      storage: this.#storage,
+      contentBytesMax: this.limits.roomBytesMax,
+      limits: roomLimits(this.limits),
+      forward,
+      events: {
+        loadFailed: (room, error) => {
+          if (this.#rooms.get(room.document) === room) this.#forget(room)
+          this.#onRoomFailure(room, error)
+        },
+        commitFailed: (room, error) => {
+          this.#onRoomFailure(room, error)
+          // Who was sent it and has left the room brings it again when it meets another store.
+          if (forward === 'early') incarnation.renew()
+          if (room.readOnly) this.#probe.start()
+        },
+        damaged: ({ document }, damage) => this.damaged(document, damage),
       },
-      commitFailed: (room, error) => {
-        this.#onRoomFailure(room, error)
-        if (room.readOnly) this.#probe.start()
-      },
-      damaged: ({ document }, damage) => this.damaged(document, damage),
     }
     this.#addresses = new AddressCounter(this.limits.connectionsPerAddressMax)
     this.#quarantine = new Quarantine({
@@ -404,14 +411,8 @@ export class Relay {
       this.#idleSince.delete(present)
       return present
     }
-    const room = new Room({
-      document,
-      channel: this.#freshChannel(),
-      storage: this.#storage,
-      contentBytesMax: this.limits.roomBytesMax,
-      limits: this.#roomLimits,
-      events: this.#roomEvents,
-    })
+    const channel = this.#freshChannel()
+    const room = new Room({ ...this.#roomOptions, document, channel })
     this.#rooms.set(document, room)
     return room
   }

@@ -15,7 +15,7 @@ export interface RoomMember {
   welcome(stateVector: Uint8Array): void
   /** What the member lacked, for it to pass on; it covers the updates up to `seq`. */
   begin(updates: readonly Uint8Array[], seq: number): void
-  /** Updates that have been committed, its own among them. */
+  /** Updates that readers get to know, its own among them. */
   deliver(broadcast: Broadcast): void
   /** More has become durable of what the member wrote. */
   committed(): void
@@ -25,6 +25,6 @@ export interface RoomMember {
   refused(error: StatemeshError): void
   /** What the member wrote since its last durable write is not stored and will not be. */
   writesFailed(error: StatemeshError): void
-  /** The storage had failed, and works again. */
-  writesResumed(): void
+  /** The storage had failed, and works again; `lost` if it may lack what the member was sent. */
+  writesResumed(lost: boolean): void
 }

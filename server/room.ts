@@ -4,9 +4,11 @@
  *
  * - R1. What is stored builds only on what was stored before it: an update is checked against the
  *   *accepted* state, which includes the commits under way.
- * - R2. What anyone sees (updates, state vectors, state, acks) is committed.
+ * - R2. What anyone sees is committed: state vectors and acks always, updates and state unless they
+ *   are forwarded early.
  * - R3. When a commit fails, all that was accepted and is not committed is void, and every member
- *   that wrote some of it is told.
+ *   that wrote some of it is told. What was forwarded early cannot be taken back: every member is
+ *   asked for it when the storage works again.
  * - R4. A join waits until the document has been loaded; it never sees an empty one instead.
  * - R5. When the storage failed to commit, the room is read-only until it is told that it works.
  */
@@ -15,6 +17,7 @@ import { assert } from '../src/base/assert.ts'
 import { StatemeshError, toStatemeshError } from '../src/base/error.ts'
 import type { DocumentName } from '../src/model/document-name.ts'
 import type { StateVector } from '../src/model/update-check.ts'
+import type { UpdateLayout } from '../src/model/update-layout.ts'
 import type { LaidOutUpdate } from '../src/model/update-splice.ts'
 import { readUpdateStructure } from '../src/model/update-structure.ts'
 import { checkUpdateWriters } from '../src/model/writer-limit.ts'
@@ -26,10 +29,12 @@ import {
   RoomAwareness,
   type RoomAwarenessLimits,
 } from './awareness.ts'
-import { Broadcast, type CommittedUpdate, messageBytes } from './broadcast.ts'
+import { Broadcast, messageBytes, type RoomUpdate } from './broadcast.ts'
+import { ContentCache } from './content-cache.ts'
 import { DocumentSize } from './document-size.ts'
 import { DocumentState } from './document-state.ts'
-import { RoomContent } from './room-content.ts'
+import type { Forwarding } from './relay-options.ts'
+import { RoomJournal } from './room-journal.ts'
 import type { RoomLimits } from './room-limits.ts'
 import type { RoomMember } from './room-member.ts'
 import {
@@ -39,7 +44,7 @@ import {
   type ReadDocument,
   readDocument,
 } from './stored-document.ts'
-import { WriteBatch } from './write-batch.ts'
+import type { WriteBatch } from './write-batch.ts'
 
 export interface RoomOptions {
   document: DocumentName
@@ -47,6 +52,7 @@ export interface RoomOptions {
   channel: number
   storage: Storage
   limits: RoomLimits
+  forward: Forwarding
   /** Updates in memory beyond this many bytes are left to the storage. */
   contentBytesMax: number
   events: RoomEvents
@@ -76,14 +82,8 @@ interface LoadedState {
   /** Committed, and commits under way (R1). */
   accepted: DocumentState
   readonly committed: DocumentState
-  content: Content
+  readonly cache: ContentCache
 }
-
-type Content =
-  | { readonly kind: 'present'; readonly chunks: RoomContent }
-  /** It was too much to keep; the next who needs it has it read. */
-  | { readonly kind: 'stored' }
-  | { readonly kind: 'reading'; readonly meanwhile: LaidOutUpdate[] }
 
 export class Room {
   readonly document: DocumentName
@@ -100,19 +100,16 @@ export class Room {
   #awareness: RoomAwareness | undefined
   readonly #size: DocumentSize
   readonly #writersMax: number
-  // Positions count the updates accepted, the number that readers see those committed.
-  #acceptedPosition = 0
-  #durablePosition = 0
+  readonly #journal: RoomJournal
+  readonly #early: boolean
+  /** Whether members may hold what was forwarded and then lost (R3). */
+  #lost = false
+  /** Counts the updates shown to readers. */
   #seq = 0
-  // Grows with every failed commit: what was accepted before is void (R3).
-  #epoch = 0
-  /** What was accepted in this turn, and is not with the storage yet. */
-  #gathered: WriteBatch | undefined
-  #underWay = 0
   /** Stored updates that build on something that the store has lost. */
   #orphans: readonly Piece[] = []
-  #settled: (() => void)[] = []
-  #turn: CommittedUpdate[] = []
+  #turn: RoomUpdate[] = []
+  #turnEnding = false
   /** The clocks before this turn of the clients that it moved. */
   #clocksBefore: Map<number, number> | undefined
   /** Members to be told of commits, and the position of what they wrote last. */
@@ -127,6 +124,16 @@ export class Room {
     this.#awarenessLimits = options.limits.awareness
     this.#size = new DocumentSize(options.limits.bytesMax)
     this.#writersMax = options.limits.writersMax
+    this.#early = options.forward === 'early'
+    this.#journal = new RoomJournal({
+      document: options.document,
+      storage: options.storage,
+      events: {
+        appending: (batch, joined) => this.#appending(batch, joined),
+        committed: (batch, joined) => this.#committed(batch, joined),
+        failed: error => this.#failed(error),
+      },
+    })
     void this.#read()
   }
 
@@ -136,7 +143,7 @@ export class Room {
       this.#state.kind !== 'loading' &&
       this.#members.size === 0 &&
       (this.#needs?.size ?? 0) === 0 &&
-      this.#underWay === 0
+      this.#journal.idle
     )
   }
 
@@ -147,7 +154,7 @@ export class Room {
 
   /** Up to which position everything accepted is durable. */
   get durablePosition(): number {
-    return this.#durablePosition
+    return this.#journal.durablePosition
   }
 
   /**
@@ -186,7 +193,7 @@ export class Room {
     if (verdict === 'gap') return 'gap'
     if (verdict === 'new') {
       checkUpdateWriters(structure, state.accepted.vector, this.#writersMax)
-      this.#size.check(update.length, () => this.#measure(state))
+      this.#size.check(update.length, () => state.cache.read())
       if (state.kind === 'read-only') throw storageFails()
       member.admit(structure, state.accepted.vector)
       this.#accept(member, newPiece({ update, layout: structure }, state.accepted), state)
@@ -194,41 +201,24 @@ export class Room {
     return this.follow(member)
   }
 
-  #accept(writer: object, { update, layout }: Piece, { accepted }: LoadedState): void {
+  #accept(writer: object, piece: Piece, { accepted }: LoadedState): void {
+    const { layout } = piece
+    if (!this.#journal.fits(layout.endOffset)) this.#journal.flush()
+    if (this.#early) this.#rememberClocks(accepted.vector, layout)
     accepted.advance(layout)
     accepted.delete(layout.deletes)
     this.#size.add(layout.endOffset)
-    this.#acceptedPosition += 1
-    if (this.#gathered?.fits(layout.endOffset) === false) void this.#append()
-    if (this.#gathered === undefined) {
-      this.#gathered = new WriteBatch(this.#epoch)
-      this.#underWay += 1
-      queueMicrotask(() => void this.#append())
-    }
-    this.#gathered.add(writer, update, layout)
-  }
-
-  /** Gives what was gathered to the storage. */
-  async #append(): Promise<void> {
-    const batch = this.#gathered
-    if (batch === undefined) return
-    this.#gathered = undefined
-    const joined = batch.joined()
-    try {
-      await this.#storage.append(this.document, joined.update)
-    } catch (thrown) {
-      return this.#failed(batch, toStatemeshError(thrown, 'STORAGE_UNAVAILABLE'))
-    }
-    this.#committed(batch, joined)
+    this.#journal.add(writer, piece)
   }
 
   /** Tells a member of commits until all is durable that is accepted now; answers its position. */
   follow(member: RoomMember): number {
-    if (this.#acceptedPosition > this.#durablePosition) {
+    const { position, durablePosition } = this.#journal
+    if (position > durablePosition) {
       this.#writers ??= new Map()
-      this.#writers.set(member, this.#acceptedPosition)
+      this.#writers.set(member, position)
     }
-    return this.#acceptedPosition
+    return position
   }
 
   /** Takes in what a member says about itself, and tells the others. */
@@ -261,26 +251,27 @@ export class Room {
     return encodeAwarenessUpdates(this.#awareness?.all() ?? [], messageBytes)
   }
 
-  /**
-   * The stored document has been compacted to so many bytes. Where that is much less than what is in
-   * memory, that is given up: who joins next gets the compacted one.
-   */
+  /** The stored document has been compacted to so many bytes. */
   compacted(bytes: number): void {
-    const state = this.#state
-    if (!isLoaded(state) || state.content.kind !== 'present') return
-    if (state.content.chunks.bytes > 2 * bytes) state.content = { kind: 'stored' }
+    if (isLoaded(this.#state)) this.#state.cache.compacted(bytes)
   }
 
   /** The storage works again: what is new is taken in. */
   resumeWrites(): void {
     if (this.#state.kind !== 'read-only') return
     this.#state.kind = 'active'
-    for (const member of this.#members) member.writesResumed()
+    this.#tellResumed()
+  }
+
+  #tellResumed(): void {
+    const lost = this.#lost
+    this.#lost = false
+    for (const member of this.#members) member.writesResumed(lost)
   }
 
   /** Resolves when no commit is under way. */
-  async settled(): Promise<void> {
-    if (this.#underWay > 0) await new Promise<void>(resolve => this.#settled.push(resolve))
+  settled(): Promise<void> {
+    return this.#journal.settled()
   }
 
   /** Ends the room: it has been idle, or the relay closes. */
@@ -301,12 +292,8 @@ export class Room {
   #serve(): void {
     const state = this.#state
     if (!isLoaded(state) || this.#needs === undefined) return
-    if (state.content.kind === 'stored') {
-      state.content = { kind: 'reading', meanwhile: [] }
-      void this.#read()
-    }
-    if (state.content.kind !== 'present') return
-    const { chunks } = state.content
+    const content = state.cache.get()
+    if (content === undefined) return
     // What is sent as state is not sent as updates again.
     this.#endTurn()
     const needs = this.#needs
@@ -316,16 +303,9 @@ export class Room {
         this.#members.add(member)
         member.welcome(this.stateVector())
       }
-      if (need.stateVector) member.begin(chunks.lacking(need.stateVector), this.#seq)
+      if (need.stateVector) member.begin(content.lacking(need.stateVector), this.#seq)
     }
     if (this.#needs === needs) this.#needs = undefined
-  }
-
-  /** Has the stored document read again, to know its size. */
-  #measure(state: LoadedState): void {
-    if (state.content.kind === 'reading') return
-    state.content = { kind: 'reading', meanwhile: [] }
-    void this.#read()
   }
 
   async #read(): Promise<void> {
@@ -339,26 +319,20 @@ export class Room {
     this.#hasRead(readDocument(stored))
   }
 
-  #hasRead({ updates, state: read, damage, orphans }: ReadDocument): void {
+  #hasRead(stored: ReadDocument): void {
     const state = this.#state
     if (state.kind === 'closed') return
+    const { damage, updates, state: read, orphans } = stored
     if (damage.length > 0) this.#events.damaged(this, damage)
     if (state.kind === 'loading') {
       this.#orphans = orphans
-      const content: Content = { kind: 'present', chunks: new RoomContent(updates) }
-      this.#size.measured(content.chunks.bytes)
-      this.#state = { kind: 'active', accepted: new DocumentState(read), committed: read, content }
+      const bytesMax = this.#contentBytesMax
+      const cache = new ContentCache(updates, { bytesMax, read: () => void this.#read() })
+      this.#size.measured(cache.bytes)
+      this.#state = { kind: 'active', accepted: new DocumentState(read), committed: read, cache }
     } else {
-      assert(state.content.kind === 'reading', 'read what nobody needed')
-      // Commits meanwhile may be among what was read.
-      for (const piece of state.content.meanwhile) {
-        if (read.overlaps(piece.layout)) continue
-        read.advance(piece.layout)
-        updates.push(piece)
-      }
-      const chunks = new RoomContent(updates)
-      this.#size.measured(chunks.bytes)
-      state.content = { kind: 'present', chunks }
+      state.cache.hasRead(stored, this.#shown(state))
+      this.#size.measured(state.cache.bytes)
     }
     this.#serve()
   }
@@ -368,45 +342,68 @@ export class Room {
     if (state.kind === 'closed') return
     const waiting = [...(this.#needs?.keys() ?? [])]
     this.#needs?.clear()
-    if (isLoaded(state)) state.content = { kind: 'stored' }
+    if (isLoaded(state)) state.cache.readFailed()
     else this.close()
     if (state.kind === 'loading') this.#events.loadFailed(this, error)
     for (const member of waiting) member.refused(error)
   }
 
-  #committed(batch: WriteBatch, joined: LaidOutUpdate): void {
-    this.#underWay -= 1
-    const state = this.#state
-    // Something before it failed: it is stored, but builds on what is not. See `readDocument`.
-    if (batch.epoch !== this.#epoch || !isLoaded(state)) return this.#evaluateSettled()
-    this.#rememberClocks(state.committed.vector, joined)
-    state.committed.advance(joined.layout)
-    for (const deletes of batch.deletes) state.committed.delete(deletes)
-    this.#durablePosition += batch.updates.length
-    this.#seq += batch.updates.length
-    this.#keep(state, joined)
-    // The commits of one group resolve together: one broadcast for all of them.
-    if (this.#turn.length === 0) queueMicrotask(() => this.#endTurn())
-    this.#turn.push(...batch.updates)
-    this.#evaluateSettled()
+  #appending({ updates }: WriteBatch, joined: LaidOutUpdate): void {
+    if (!this.#early || !isLoaded(this.#state)) return
+    this.#show(this.#state, updates, joined)
   }
 
-  #rememberClocks(vector: StateVector, { layout }: LaidOutUpdate): void {
+  #committed({ updates, deletes }: WriteBatch, joined: LaidOutUpdate): void {
+    const state = this.#state
+    if (!isLoaded(state)) return
+    if (!this.#early) this.#rememberClocks(state.committed.vector, joined.layout)
+    state.committed.advance(joined.layout)
+    for (const ranges of deletes) state.committed.delete(ranges)
+    if (this.#early) state.cache.stored(joined)
+    else this.#show(state, updates, joined)
+    this.#endTurnLater()
+    if (this.#lost) this.#tellResumed()
+  }
+
+  /** Readers get these updates with the end of the turn, or as state. */
+  #show({ cache }: LoadedState, updates: readonly RoomUpdate[], joined: LaidOutUpdate): void {
+    this.#seq += updates.length
+    cache.add(joined, { stored: !this.#early })
+    this.#turn.push(...updates)
+    this.#endTurnLater()
+  }
+
+  /** What readers are shown, as a state vector (R2). */
+  #shown({ accepted, committed }: LoadedState): StateVector {
+    return (this.#early ? accepted : committed).vector
+  }
+
+  #rememberClocks(vector: StateVector, { blocks }: UpdateLayout): void {
     this.#clocksBefore ??= new Map()
-    for (const { client } of layout.blocks) {
+    for (const { client } of blocks) {
       if (!this.#clocksBefore.has(client)) this.#clocksBefore.set(client, vector.get(client) ?? 0)
     }
   }
 
-  #keep(state: LoadedState, update: LaidOutUpdate): void {
-    const { content } = state
-    if (content.kind === 'reading') content.meanwhile.push(update)
-    if (content.kind !== 'present') return
-    content.chunks.add(update)
-    if (content.chunks.addedBytes > this.#contentBytesMax) state.content = { kind: 'stored' }
+  /** The commits of one group resolve together: one broadcast for all of them. */
+  #endTurnLater(): void {
+    if (this.#turnEnding) return
+    this.#turnEnding = true
+    queueMicrotask(() => {
+      this.#turnEnding = false
+      this.#endTurn()
+      this.#tellWriters()
+      this.#adoptOrphans()
+    })
   }
 
   #endTurn(): void {
+    // What is shown is what is accepted, so that all of it belongs to the turn.
+    if (this.#early) this.#journal.flush()
+    this.#broadcast()
+  }
+
+  #broadcast(): void {
     const updates = this.#turn
     if (updates.length === 0) return
     this.#turn = []
@@ -414,13 +411,15 @@ export class Room {
     const broadcast = new Broadcast(firstSeq, updates, () => this.#vectorBefore())
     for (const member of this.#members) member.deliver(broadcast)
     this.#clocksBefore = undefined
+  }
+
+  #tellWriters(): void {
     const writers = this.#writers
     for (const [member, position] of writers ?? []) {
-      if (position <= this.#durablePosition) writers?.delete(member)
+      if (position <= this.durablePosition) writers?.delete(member)
       member.committed()
     }
     if (writers?.size === 0 && this.#writers === writers) this.#writers = undefined
-    this.#adoptOrphans()
   }
 
   /**
@@ -440,41 +439,25 @@ export class Room {
 
   #vectorBefore(): StateVector {
     assert(isLoaded(this.#state), 'a turn of a room that is not loaded')
-    return new Map([...this.#state.committed.vector, ...(this.#clocksBefore ?? [])])
+    return new Map([...this.#shown(this.#state), ...(this.#clocksBefore ?? [])])
   }
 
-  #failed(batch: WriteBatch, error: StatemeshError): void {
-    this.#underWay -= 1
+  #failed(error: StatemeshError): void {
     const state = this.#state
-    if (batch.epoch === this.#epoch && isLoaded(state)) {
-      this.#endTurn()
-      this.#epoch += 1
-      this.#dropGathered()
-      state.accepted = new DocumentState(state.committed)
-      this.#acceptedPosition = this.#durablePosition
-      const writers = [...(this.#writers?.keys() ?? [])]
-      this.#writers = undefined
-      if (error.code === 'STORAGE_UNAVAILABLE') state.kind = 'read-only'
-      this.#events.commitFailed(this, error)
-      for (const member of writers) member.writesFailed(error)
+    if (!isLoaded(state)) return
+    this.#broadcast()
+    this.#tellWriters()
+    if (this.#early) {
+      this.#lost = true
+      state.cache.dropUnstored()
+      this.#clocksBefore = undefined
     }
-    this.#evaluateSettled()
-  }
-
-  #dropGathered(): void {
-    if (this.#gathered === undefined) return
-    this.#gathered = undefined
-    this.#underWay -= 1
-  }
-
-  #evaluateSettled(): void {
-    if (this.#underWay > 0 || this.#settled.length === 0) return
-    const settled = this.#settled
-    this.#settled = []
-    // Behind the end of the turn, which sends the acks.
-    queueMicrotask(() => {
-      for (const resolve of settled) resolve()
-    })
+    state.accepted = new DocumentState(state.committed)
+    const writers = [...(this.#writers?.keys() ?? [])]
+    this.#writers = undefined
+    if (error.code === 'STORAGE_UNAVAILABLE') state.kind = 'read-only'
+    this.#events.commitFailed(this, error)
+    for (const member of writers) member.writesFailed(error)
   }
 
   #sendAwareness(entries: readonly AwarenessEntry[], from?: RoomMember): void {

@@ -199,8 +199,8 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
     this.close(closeCodes.tryLater, error.message)
   }
 
-  writesResumed(): void {
-    if (!this.#awaitsStorage) return
+  writesResumed(lost: boolean): void {
+    if (!this.#awaitsStorage && !(lost && this.#mayWrite)) return
     this.#awaitsStorage = false
     this.#askForState()
   }

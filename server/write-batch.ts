@@ -6,7 +6,7 @@
 import type { DeleteRanges } from '../src/model/delete-ranges.ts'
 import { joinUpdates, type LaidOutUpdate } from '../src/model/update-splice.ts'
 import type { UpdateStructure } from '../src/model/update-structure.ts'
-import type { CommittedUpdate } from './broadcast.ts'
+import type { RoomUpdate } from './broadcast.ts'
 import { pooledCopy } from './pooled-copy.ts'
 
 /** A damaged entry costs all that is in it, and a group of the storage has room for several. */
@@ -15,7 +15,7 @@ const batchBytesMax = 64 * 1024
 export class WriteBatch {
   /** The room's epoch in which they were accepted. */
   readonly epoch: number
-  readonly updates: CommittedUpdate[] = []
+  readonly updates: RoomUpdate[] = []
   readonly #pieces: LaidOutUpdate[] = []
   readonly #deletes: DeleteRanges[] = []
   #bytes = 0

@@ -112,11 +112,11 @@ async function start(
   storage: Storage,
   { config, tokens, metrics, onRelay }: StartOptions,
 ): Promise<RelayServer> {
-  const { host, port, restored, insecure, discovery, origins, addressHeader, limits } = config
+  const { host, port, restored, forward, insecure, discovery } = config
+  const { origins, addressHeader, limits } = config
   const relay = await createRelay({
     storage,
-    restored,
-    discovery,
+    ...{ restored, forward, discovery },
     limits,
     meter: metrics,
     ...(tokens && { tokens }),

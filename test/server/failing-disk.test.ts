@@ -95,6 +95,33 @@ describe('a room whose disk fails', () => {
     expect(await text()).toBe('a')
   })
 
+  test('takes what failed and is stored all the same, once more, and serves it', async () => {
+    const { level, url, relay } = await relayOnFailingDisk({ limits: { roomBytesMax: 3_000 } })
+    const client = await frameClient(url)
+    await client.open(document)
+    const { append } = writer(1)
+    // Small ones, which are given up for what they take in memory, so that all is read again.
+    for (let seq = 1; seq <= 10; seq++) {
+      const update = append('a')
+      if (seq === 1) client.send({ type: 'state', channel: 1, seq, last: true, update })
+      else client.send({ type: 'update', channel: 1, seq, update })
+      await client.next('ack', ack => ack.level === 'durable' && ack.seq === seq)
+    }
+    const large = append('b'.repeat(2_000))
+    Object.assign(level, { failures: 1, writesFailing: true })
+    client.send({ type: 'update', channel: 1, seq: 11, update: large })
+    expect(await client.next('nack')).toMatchObject(fails)
+    await waitUntil(() => relay.health().ready)
+    const text = async () => {
+      return (await (await frameClient(url)).open(document)).doc.getText('text').toString()
+    }
+    expect(await text()).toHaveLength(2_010)
+    await client.open(document, 2)
+    client.send({ type: 'state', channel: 2, seq: 1, last: true, update: large })
+    await client.next('ack', frame => frame.channel === 2 && frame.level === 'durable')
+    expect(await text()).toHaveLength(2_010)
+  })
+
   test('has stock clients read on, and asks them for what they wrote meanwhile', async () => {
     const { level, url, relay, text } = await relayOnFailingDisk()
     const stock = stockClient(url, document)

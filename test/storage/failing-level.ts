@@ -6,6 +6,8 @@ type ChainedBatch = Chained<FailingLevel, Uint8Array, Uint8Array>
 export class FailingLevel extends Level<Uint8Array, Uint8Array> {
   /** How many batches fail from now on. */
   failures = 0
+  /** Whether what fails is written all the same, as where only the fsync fails. */
+  writesFailing = false
   /** How often the database was opened. */
   opens = 0
   /** Held back: the next batch waits for it. */
@@ -29,7 +31,8 @@ export class FailingLevel extends Level<Uint8Array, Uint8Array> {
       await this.gate
       if (this.failures > 0) {
         this.failures -= 1
-        await batch.close()
+        if (this.writesFailing) await write(options)
+        else await batch.close()
         throw Object.assign(new Error('No space left on device'), { code: 'LEVEL_IO_ERROR' })
       }
       await write(options)
