@@ -1,4 +1,5 @@
 /** What a fleet is made of. */
+import type { Forwarding } from '../../server/relay-options.ts'
 import type { Workload } from '../workloads/workload.ts'
 import type { DiskConditions } from '../world/disk.ts'
 import type { NetworkConditions } from '../world/network.ts'
@@ -20,6 +21,8 @@ export interface FleetPlan {
   readonly compactionPauseMilliseconds: number
   readonly mergeMilliseconds: number
   readonly roomIdleMilliseconds: number
+  /** When the relay passes updates on. */
+  readonly forward: Forwarding
   /** How long a document that nobody uses stays in the memory of a replica. */
   readonly idleMilliseconds: number
   /** Whether somebody sends what an honest replica would not. */

@@ -46,6 +46,7 @@ export class Fleet {
       compactionPauseMilliseconds: plan.compactionPauseMilliseconds,
       mergeMilliseconds: plan.mergeMilliseconds,
       roomIdleMilliseconds: plan.roomIdleMilliseconds,
+      forward: plan.forward,
       hostile: plan.hostile,
       evidence,
     })

@@ -1,6 +1,6 @@
 /** The machine that runs the relay. */
 import { createRelay, type Relay } from '../../server/relay.ts'
-import { defaultRelayLimits } from '../../server/relay-options.ts'
+import { defaultRelayLimits, type Forwarding } from '../../server/relay-options.ts'
 import { StatemeshError } from '../../src/base/error.ts'
 import type { TimeSource } from '../../src/base/time.ts'
 import { subprotocol } from '../../src/protocol/frame.ts'
@@ -28,6 +28,7 @@ export interface RelayNodeOptions {
   /** How long merging a log takes: the relay's command does it on another thread. */
   mergeMilliseconds: number
   roomIdleMilliseconds: number
+  forward: Forwarding
   /** Whether somebody in the world sends what an honest replica would not. */
   hostile: boolean
   evidence: Evidence
@@ -120,7 +121,7 @@ export class RelayNode {
   }
 
   async #open(process: SimulatedProcess): Promise<void> {
-    const { world, network, roomIdleMilliseconds, hostile, verifier } = this.#options
+    const { world, network, roomIdleMilliseconds, forward, hostile, verifier } = this.#options
     const { time, random } = process
     const storage = withCompaction(this.disk.storage(process), {
       time,
@@ -138,6 +139,7 @@ export class RelayNode {
       time,
       random,
       limits: { roomIdleMilliseconds },
+      forward,
       onEvent: event => {
         world.marks.hit(`relay ${event.event}`)
         world.tell(this.name, `${event.event} ${event.code ?? ''} ${event.message ?? ''}`)

@@ -121,6 +121,7 @@ export function drawPlan(dice: Dice, profile: ProfileName, size: PlanSize): Plan
     stockClients: dice.below(3),
     hostile: faults.some(({ fault }) => fault === hostilePeer),
     faults,
+    forward: dice.pick(['durable', 'early']),
   }
 }
 
