@@ -3,6 +3,7 @@ import { StatemeshError } from '../base/error.ts'
 import { parseActorId } from '../model/id.ts'
 import {
   type AnyPolicyChoice,
+  checkDefinition,
   type PartitionDefinition,
   parsePartitionName,
 } from '../model/partition-definition.ts'
@@ -48,6 +49,7 @@ export function defineHistory<Value, Chosen extends AnyPolicyChoice>(options: {
     automaticChanges = Number.POSITIVE_INFINITY,
     owner,
   } = options
+  checkDefinition(of)
   if (['crdt', 'log', 'counter', 'budget'].includes(of.policy as string)) {
     throw new StatemeshError('PARTITION_INVALID', `${of.name}: history is kept of registers`)
   }

@@ -115,7 +115,7 @@ export interface PartitionOptions<Value, Chosen extends PolicyChoice<Value>> {
 /**
  * Declares a partition.
  *
- * @throws PARTITION_INVALID for a malformed name, an unknown policy or merge choice, merge
+ * @throws PARTITION_INVALID for a malformed name, an unknown policy, option or merge choice, merge
  * choices or indexes with another policy, malformed indexes, or a version that is not a positive
  * integer
  */
@@ -134,8 +134,10 @@ export function definePartition<Value = unknown>(
 export function definePartition<Value, Chosen extends PolicyChoice<Value>>(
   options: PartitionOptions<Value, Chosen>,
 ): PartitionDefinition<Value, Chosen> {
-  const { name, policy, schema, version = 1, merge, budget, indexes } = options
+  const { name, policy, schema, version = 1, merge, budget, indexes, ...others } = options
   parsePartitionName(name)
+  const [stray] = Object.keys(others)
+  if (stray !== undefined) throw invalid(name, `unknown option "${stray}"`)
   checkPolicy(name, policy)
   if (!Number.isSafeInteger(version) || version < 1) {
     throw invalid(name, 'version must be a positive integer')

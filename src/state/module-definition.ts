@@ -56,13 +56,19 @@ export type PayloadOf<Action> = Action extends (...args: infer Args) => unknown
 /**
  * Declares a module.
  *
- * @throws PARTITION_INVALID for a malformed name or path, or an action that is no function;
+ * @throws PARTITION_INVALID for a malformed name or path, a part that is missing, or an action that
+ * is no function;
  * VALUE_INVALID if the initial state does not fit the schema
  */
 export function defineModule<State extends object, Actions extends ActionReducers<State>>(
   options: ModuleOptions<State, Actions>,
 ): ModuleDefinition<State, Actions> {
   const { name, schema, initial, actions, policy = 'last-write-wins' } = options
+  for (const part of [initial, actions] as readonly unknown[]) {
+    if (typeof part === 'object' && part !== null) continue
+    const why = `${name}: a module has an initial state and actions`
+    throw new StatemeshError('PARTITION_INVALID', why)
+  }
   for (const [action, reducer] of Object.entries(actions)) {
     if (typeof reducer === 'function') continue
     throw new StatemeshError('PARTITION_INVALID', `${name}: the action "${action}" is no function`)

@@ -36,6 +36,11 @@ describe('a partition definition', () => {
     },
   )
 
+  it('refuses an option that there is not, such as one with a typo', () => {
+    const options = { name: 'users', policy: 'last-write-wins', indices: {} } as const
+    expect(() => definePartition(options)).toThrow(refused)
+  })
+
   it('refuses leases that end for their holder when they begin', () => {
     const leased = (budget: { leaseMilliseconds: number; skewMilliseconds?: number }) => () =>
       definePartition({ name: 'tokens', policy: 'budget', budget })

@@ -348,6 +348,8 @@ describe('what an action must not do', () => {
     const invalid = expect.objectContaining({ code: 'PARTITION_INVALID' })
     expect(declare({ name: '1' })).toThrow(invalid)
     expect(declare({ actions: { go: 7 } })).toThrow(invalid)
+    expect(declare({ initial: undefined })).toThrow(invalid)
+    expect(declare({ actions: undefined })).toThrow(invalid)
     expect(declare({ whole: ['a..b'] })).toThrow(invalid)
     expect(declare({ schema: Conversation.schema })).toThrow(
       expect.objectContaining({ code: 'VALUE_INVALID' }),

@@ -7,6 +7,7 @@ import { StatemeshError } from '../../base/error.ts'
 import { parseActorId } from '../../model/id.ts'
 import {
   type AnyPolicyChoice,
+  checkDefinition,
   definePartition,
   type PartitionDefinition,
   type PolicyFunction,
@@ -58,6 +59,7 @@ export function defineMigrations<Value, Chosen extends AnyPolicyChoice>(options:
   owner?: string
 }): MigrationsDefinition<Value, Chosen> {
   const { of, steps, owner } = options
+  checkDefinition(of)
   const refuse = (why: string) => new StatemeshError('PARTITION_INVALID', `${of.name}: ${why}`)
   if (['crdt', 'log', 'counter', 'budget'].includes(of.policy as string)) {
     throw refuse('migrations are for registers')

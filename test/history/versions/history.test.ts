@@ -145,6 +145,12 @@ describe('time travel', () => {
     expect(contents(bobHistory.at(at))).toEqual({ a: { name: 'B' } })
   })
 
+  it('is declared of a partition', () => {
+    expect(() => defineHistory({} as Parameters<typeof defineHistory>[0])).toThrow(
+      expect.objectContaining({ code: 'PARTITION_INVALID' }),
+    )
+  })
+
   it('refuses what is older than the retention', async () => {
     await alone(async ({ replica, time }) => {
       const definition = defineHistory({ of: Users, retentionMilliseconds: 10_000 })
