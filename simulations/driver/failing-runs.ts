@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path'
 import { z } from 'zod'
 import { StatemeshError } from '../../src/base/error.ts'
+import { topologies } from '../nodes/fleet-plan.ts'
 import { type Regression, regressions } from '../regressions.ts'
 import type { Plan } from '../run/plan.ts'
 import { profileNames } from '../run/profile.ts'
@@ -20,6 +21,7 @@ const regressionFile = z.object({
   replicas: count,
   faults: z.array(z.string()),
   workloads: z.array(z.string()),
+  topology: z.enum(topologies).optional(),
   found: z.string(),
 })
 

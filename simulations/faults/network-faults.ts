@@ -87,6 +87,33 @@ export const ringPartition: Fault = {
     ),
 }
 
+/** Two groups of machines, the relay in one of them, that cannot reach one another. */
+export const meshPartition: Fault = {
+  name: 'partition mesh',
+  strike(fleet) {
+    const one = new Set(some(fleet))
+    const others = [relayName, ...fleet.clients.map(({ name }) => name)].filter(
+      name => !one.has(name),
+    )
+    return cutAll(
+      fleet,
+      [...one].flatMap(a => others.flatMap(b => [[a, b] as const, [b, a] as const])),
+    )
+  },
+}
+
+/** What one replica sends another does not arrive; what comes back may. */
+export const pairPartition: Fault = {
+  name: 'partition pair',
+  strike(fleet) {
+    const [from, to] = fleet.world.dice.shuffled(fleet.replicas)
+    if (from === undefined || to === undefined) return undefined
+    const there = [from.name, to.name] as const
+    const back = [to.name, from.name] as const
+    return cutAll(fleet, fleet.world.dice.chance(0.5) ? [there] : [there, back])
+  },
+}
+
 /** A replica chooses to be offline. */
 export const offline: Fault = {
   name: 'offline',

@@ -11,7 +11,7 @@ import { openReplica, type Replica } from '../../src/replica.ts'
 import type { ReplicaOptions } from '../../src/replica-options.ts'
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
 import type { Acceptor } from '../../src/transport/acceptor.ts'
-import type { Link, Transport } from '../../src/transport/transport.ts'
+import type { Transport } from '../../src/transport/transport.ts'
 import { Clock } from '../world/clock.ts'
 import { addressPrefix, Network } from '../world/network.ts'
 import { SimulatedProcess } from '../world/process.ts'
@@ -125,13 +125,9 @@ export class MeshWorld {
   }
 
   #acceptor(process: SimulatedProcess): Acceptor {
-    const address = addressPrefix + process.name
+    const acceptor = this.network.acceptor(process)
     return {
-      listen: async (onLink, { messageBytesMax }) => {
-        const metered = (link: Link) => onLink(this.meter.watch(link))
-        this.network.listen(address, { process, messageBytesMax, onLink: metered })
-        return { address, close: async () => undefined }
-      },
+      listen: (onLink, options) => acceptor.listen(link => onLink(this.meter.watch(link)), options),
     }
   }
 

@@ -5,6 +5,8 @@ import { CausalHistory } from '../oracle/causal-history.ts'
 export class Evidence {
   /** What flushes acknowledged as durable at the relay. */
   readonly durable: AckedClocks = new AckedClocks()
+  /** What flushes acknowledged as on the disks of two machines. */
+  readonly replicated: AckedClocks = new AckedClocks()
   /** What writers had seen when they wrote. */
   readonly history: CausalHistory = new CausalHistory()
   /** The machines whose disks lost, by a fault, what was durable there. */

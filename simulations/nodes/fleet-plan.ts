@@ -4,8 +4,20 @@ import type { Workload } from '../workloads/workload.ts'
 import type { DiskConditions } from '../world/disk.ts'
 import type { NetworkConditions } from '../world/network.ts'
 
+/**
+ * Who is linked with whom. `relay`: all with the relay alone. `mesh`: all with the relay, and with
+ * peers. `bridge`: all with peers, and only some with the relay, by whom the others reach it.
+ */
+export const topologies = ['relay', 'mesh', 'bridge'] as const
+export type Topology = (typeof topologies)[number]
+
 export interface FleetPlan {
   readonly replicas: number
+  readonly topology: Topology
+  /** How many replicas are linked with the relay in a `bridge`. */
+  readonly bridges: number
+  /** With how many peers a replica is linked in a mesh, at least and at most. */
+  readonly peerLinks: { readonly min: number; readonly max: number }
   readonly network: NetworkConditions
   readonly disk: DiskConditions
   /** How far clocks are off at most, either way. */

@@ -10,7 +10,7 @@ import type { SimulatedProcess } from '../world/process.ts'
 import type { World } from '../world/world.ts'
 import { Authority } from './authority.ts'
 import { Evidence } from './evidence.ts'
-import type { FleetPlan } from './fleet-plan.ts'
+import type { FleetPlan, Topology } from './fleet-plan.ts'
 import { RelayNode } from './relay-node.ts'
 import { ReplicaNode } from './replica-node.ts'
 import { StockNode } from './stock-node.ts'
@@ -22,6 +22,7 @@ export class Fleet {
   readonly replicas: readonly ReplicaNode[]
   readonly stocks: readonly StockNode[]
   readonly evidence: Evidence = new Evidence()
+  readonly topology: Topology
 
   constructor(world: World, plan: FleetPlan) {
     this.world = world
@@ -51,8 +52,10 @@ export class Fleet {
       evidence,
     })
     const workloads = plan.workloads.map(workload => workload.plan(dice, plan))
-    this.replicas = Array.from({ length: plan.replicas }, (_, index) => {
-      const name = `r${index + 1}`
+    const { topology, peerLinks } = plan
+    this.topology = topology
+    const names = Array.from({ length: plan.replicas }, (_, index) => `r${index + 1}`)
+    this.replicas = names.map((name, index) => {
       const disk = new Disk(world, name, plan.disk)
       return new ReplicaNode({
         world,
@@ -65,6 +68,11 @@ export class Fleet {
         compactionUpdates: plan.replicaCompactionUpdates,
         evidence,
         guard,
+        hasRelay: topology !== 'bridge' || index < plan.bridges,
+        // Each is told of the next one, and hears of the others.
+        ...(topology !== 'relay' && {
+          mesh: { peer: names[(index + 1) % names.length] as string, links: peerLinks },
+        }),
       })
     })
     const stockClients = plan.workloads.includes(native) ? plan.stockClients : 0
@@ -98,9 +106,14 @@ export class Fleet {
 
   /** @throws Violation where anybody lacks what was acknowledged as durable */
   checkDurable(): void {
+    const { durable, replicated, losses } = this.evidence
+    const isReplicaHarmed = this.replicas.some(({ name }) => losses.has(name))
     for (const { name, docs } of this.up) {
-      for (const [document, doc] of docs)
-        this.evidence.durable.check(name, document, liveClocks(doc))
+      for (const [document, doc] of docs) {
+        durable.check(name, document, liveClocks(doc))
+        // Both disks may have lost it.
+        if (!isReplicaHarmed) replicated.check(name, document, liveClocks(doc))
+      }
     }
   }
 

@@ -17,7 +17,7 @@ import type { Guard, Player, Seat, WorkloadRun } from '../workloads/workload.ts'
 import type { Clock } from '../world/clock.ts'
 import type { Dice } from '../world/dice.ts'
 import type { Disk } from '../world/disk.ts'
-import type { Network } from '../world/network.ts'
+import { addressPrefix, type Network } from '../world/network.ts'
 import { SimulatedProcess } from '../world/process.ts'
 import type { World } from '../world/world.ts'
 import type { Evidence } from './evidence.ts'
@@ -37,6 +37,9 @@ export interface ReplicaNodeOptions {
   evidence: Evidence
   /** Where the relay asks for tokens. */
   guard: Guard | undefined
+  hasRelay: boolean
+  /** Where replicas are linked with one another: whom this one dials first, and how many it has. */
+  mesh?: { readonly peer: string; readonly links: { min: number; max: number } }
 }
 
 /** What a flush may answer where the network or the disk fails. */
@@ -159,15 +162,22 @@ export class ReplicaNode {
   }
 
   /** Flushes to a level and notes what that acknowledged. */
-  flush(level: FlushLevel): void {
-    const { durable } = this.#options.evidence
+  flush(asked: FlushLevel): void {
+    const { evidence, mesh, hasRelay } = this.#options
+    const level =
+      mesh && asked !== 'local' && !(hasRelay && asked === 'durable') ? 'replicated' : asked
+    const places = { local: this.local, durable: evidence.durable, replicated: evidence.replicated }
     const { marks } = this.#world
     // Whatever came from the relay was durable there before; so all that is here is covered.
-    const clocks = [...this.#docs].map(([name, doc]) => [name, copyClocks(doc)] as const)
+    // Of what came from peers, `replicated` says nothing.
+    const clocks = [...this.#docs].map(([name, doc]) => {
+      const own = [doc.clientID, liveClocks(doc).get(doc.clientID) ?? 0] as const
+      return [name, level === 'replicated' ? new Map([own]) : copyClocks(doc)] as const
+    })
     this.replica.flush({ level, timeoutMilliseconds: 10_000 }).then(
       () => {
         marks.hit(`flush ${level}`)
-        if (level !== 'received') this.#note(clocks, level === 'durable' ? durable : this.local)
+        if (level !== 'received') this.#note(clocks, places[level])
       },
       thrown => {
         const code = thrown instanceof StatemeshError ? thrown.code : String(thrown)
@@ -184,12 +194,17 @@ export class ReplicaNode {
   }
 
   async #open(process: SimulatedProcess): Promise<void> {
-    const { world, disk, network, workloads, guard } = this.#options
+    const { world, disk, network, workloads, guard, hasRelay, mesh } = this.#options
     const replica = await openReplica({
       memory: () => undefined, // the real one would not be the same in every run
       actor: this.name,
       storage: disk.storage(process),
-      relay: relayAddress,
+      ...(hasRelay && { relay: relayAddress }),
+      ...(mesh && {
+        listen: network.acceptor(process),
+        peers: [addressPrefix + mesh.peer],
+        links: mesh.links,
+      }),
       ...(guard && { token: () => guard.authority.token(this.name) }),
       idleMilliseconds: this.#options.idleMilliseconds,
       compactionUpdates: this.#options.compactionUpdates,

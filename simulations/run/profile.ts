@@ -4,6 +4,7 @@ import type { Fault, FaultPlan } from '../faults/fault.ts'
 import { hostilePeer } from '../faults/hostile-peer.ts'
 import * as machine from '../faults/machine-faults.ts'
 import * as network from '../faults/network-faults.ts'
+import type { Topology } from '../nodes/fleet-plan.ts'
 import { workloads } from '../workloads/all.ts'
 import type { Workload } from '../workloads/workload.ts'
 import type { Dice } from '../world/dice.ts'
@@ -31,6 +32,10 @@ const partitions: readonly FaultRate[] = [
   [network.asymmetricPartition, 2500, 300, 3000],
   [network.bridgePartition, 4000, 300, 2000],
   [network.ringPartition, 4000, 300, 2000],
+]
+const meshPartitions: readonly FaultRate[] = [
+  [network.meshPartition, 1500, 300, 3000],
+  [network.pairPartition, 800, 300, 3000],
 ]
 const crashes: readonly FaultRate[] = [
   [machine.replicaCrash, 800, 20, 600],
@@ -78,6 +83,12 @@ const profiles: { readonly [name in ProfileName]: readonly FaultRate[] } = {
   swarm: everything,
 }
 
+/** What strikes besides where replicas are linked with one another. */
+const meshed: { readonly [name in ProfileName]?: readonly FaultRate[] } = {
+  partitioned: meshPartitions,
+  swarm: meshPartitions,
+}
+
 export const profileNames: readonly ProfileName[] = Object.keys(profiles) as ProfileName[]
 
 export interface PlanSize {
@@ -91,11 +102,11 @@ export function drawPlan(dice: Dice, profile: ProfileName, size: PlanSize): Plan
   const harsh = profile === 'skewed' || (swarm && dice.chance(0.3))
   const slowest = dice.pick([2, 10, 80])
   const faults = drawFaults(dice, profiles[profile], swarm)
-  return {
+  const plan = {
     replicas: size.replicas ?? 2 + dice.below(5),
     operations: size.operations,
     network: {
-      latency: [0.2, slowest],
+      latency: [0.2, slowest] as const,
       jitter: dice.pick([0.1, 5, 50]),
       bytesPerMillisecond: dice.pick([10, 1000, 100_000]),
     },
@@ -117,12 +128,32 @@ export function drawPlan(dice: Dice, profile: ProfileName, size: PlanSize): Plan
     mergeMilliseconds: dice.pick([0, 20, 300]),
     roomIdleMilliseconds: dice.pick([500, 30_000]),
     idleMilliseconds: dice.pick([200, 30_000]),
-    workloads: drawWorkloads(dice.fork()),
-    stockClients: dice.below(3),
-    hostile: faults.some(({ fault }) => fault === hostilePeer),
-    faults,
-    forward: dice.pick(['durable', 'early']),
   }
+  // What was added later draws from dice of its own, so that seeds of before still say the same.
+  const own = dice.fork()
+  const chosen = drawWorkloads(own)
+  const stockClients = dice.below(3)
+  const forward = dice.pick(['durable', 'early'] as const)
+  const topology = chosen.some(({ guarded }) => guarded) ? 'relay' : drawTopology(own)
+  const later = topology === 'relay' ? [] : drawChosen(own, meshed[profile] ?? [], swarm)
+  return {
+    ...plan,
+    workloads: chosen,
+    stockClients,
+    topology,
+    bridges: 1 + own.below(Math.max(1, plan.replicas - 1)),
+    peerLinks: own.pick([
+      { min: 1, max: 2 },
+      { min: 3, max: 4 },
+    ]),
+    hostile: faults.some(({ fault }) => fault === hostilePeer),
+    faults: [...faults, ...later],
+    forward,
+  }
+}
+
+function drawTopology(dice: Dice): Topology {
+  return dice.pick(['relay', 'relay', 'relay', 'mesh', 'bridge'])
 }
 
 /** One to three, by their weights: each waits for its turn, and the first come. */
@@ -140,7 +171,11 @@ function drawFaults(dice: Dice, rates: readonly FaultRate[], swarm: boolean): Fa
   // What the relay and a replica have both lost is gone: one side loses nothing.
   const spared = new Set(dice.chance(0.5) ? losses : replicaLosses)
   const possible = rates.filter(rate => !spared.has(rate))
-  const chosen = swarm ? possible.filter(() => dice.chance(0.4)) : possible
+  return drawChosen(dice, possible, swarm)
+}
+
+function drawChosen(dice: Dice, rates: readonly FaultRate[], swarm: boolean): FaultPlan[] {
+  const chosen = swarm ? rates.filter(() => dice.chance(0.4)) : rates
   return chosen.map(([fault, every, atLeast, beyond]) => ({
     name: fault.name,
     fault,

@@ -3,6 +3,7 @@
  * checker still finds fault with it. What is left is what the failure needs.
  */
 import { present } from '../../src/base/assert.ts'
+import type { Topology } from '../nodes/fleet-plan.ts'
 import { workloads as ours } from '../workloads/all.ts'
 import type { Plan } from './plan.ts'
 import { type RunOptions, type RunResult, simulate } from './simulate.ts'
@@ -14,6 +15,8 @@ export interface Cut {
   /** By name. */
   readonly faults: readonly string[]
   readonly workloads: readonly string[]
+  /** `relay` where it is not said. */
+  readonly topology?: Topology | undefined
 }
 
 export interface Shrunk {
@@ -30,6 +33,7 @@ export function applyCut(plan: Plan, cut: Cut): Plan {
     ...plan,
     operations: cut.operations,
     replicas: cut.replicas,
+    topology: cut.topology ?? 'relay',
     faults: plan.faults.filter(({ name }) => cut.faults.includes(name)),
     workloads: cut.workloads.map(name => present(known.get(name), `a workload ${name}`)),
   }
@@ -65,12 +69,14 @@ function cutOf({ plan, operations }: RunResult): Cut {
     replicas: plan.replicas,
     faults: plan.faults.map(({ name }) => name),
     workloads: plan.workloads.map(({ name }) => name),
+    topology: plan.topology,
   }
 }
 
 /** The cuts next in size, the boldest first. */
 function* smaller(cut: Cut, operationsMax: number): Generator<Cut> {
-  const { operations, replicas, faults, workloads } = cut
+  const { operations, replicas, faults, workloads, topology } = cut
+  if (topology !== 'relay') yield { ...cut, topology: 'relay', operations: operationsMax }
   if (workloads.length > 1) {
     // What is left is another run, which may take longer to fail.
     for (const name of workloads) yield { ...cut, workloads: [name], operations: operationsMax }

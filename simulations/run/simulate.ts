@@ -61,7 +61,9 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   const world = new World({ seed, told })
   const drawn = drawPlan(world.dice, profile, { operations, replicas })
   const { thinkMilliseconds = drawn.thinkMilliseconds } = options
-  const given = { ...drawn, thinkMilliseconds, ...(workloads && { workloads }) }
+  // Somebody's own workloads count on the relay.
+  const chosen = workloads && { workloads, topology: 'relay' as const }
+  const given = { ...drawn, thinkMilliseconds, ...chosen }
   const plan = adjust?.(given) ?? given
   const run = new Run(world, plan)
   prepare?.(run.fleet)
@@ -198,11 +200,11 @@ class Run {
   async #converge(): Promise<void> {
     const world = this.#world
     const deadline = this.#deadline()
-    const { replicas, relay, stocks } = this.fleet
+    const { replicas, relay, stocks, topology } = this.fleet
     for (;;) {
       await world.run(() => false, world.now + lookMilliseconds)
       const why = whyNotConverged(replicas, relay, stocks)
-      if (why === undefined) return
+      if (why === undefined) return world.marks.hit(`converged: ${topology}`)
       if (world.now > deadline) throw new Violation('convergence', `not ${inTime}: ${why}`)
     }
   }

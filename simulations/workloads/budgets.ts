@@ -16,6 +16,7 @@ const refusals = [
   'BUDGET_CAP',
   'FLUSH_TIMEOUT',
   'LINK_FAILED',
+  'RELAY_NOT_CONFIGURED',
   ...machineCodes,
 ]
 

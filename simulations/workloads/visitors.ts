@@ -23,7 +23,7 @@ const definitions = ['guests', 'gifts'].map(name =>
   definePartition<number, 'last-write-wins'>({ name, policy: 'last-write-wins' }),
 )
 
-const refusals = [...machineCodes, 'FLUSH_TIMEOUT', 'LINK_FAILED']
+const refusals = [...machineCodes, 'FLUSH_TIMEOUT', 'LINK_FAILED', 'RELAY_NOT_CONFIGURED']
 
 /** A place that can be visited. */
 interface Place {

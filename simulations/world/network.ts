@@ -3,6 +3,7 @@
  * can be cut from one another in either direction, held up, or broken.
  */
 import { StatemeshError } from '../../src/base/error.ts'
+import type { Acceptor } from '../../src/transport/acceptor.ts'
 import type { DialOptions, Link, Transport } from '../../src/transport/transport.ts'
 import { markFrames } from './frame-marks.ts'
 import { SimulatedLink } from './link.ts'
@@ -61,6 +62,25 @@ export class Network {
   /** Accepts links at an address (`sim:` and a name) until the process dies or another listens. */
   listen(address: string, listener: SimulatedListener): void {
     this.#listeners.set(address, listener)
+  }
+
+  /** The port of acceptors, at the address of a process's machine. */
+  acceptor(process: SimulatedProcess): Acceptor {
+    const address = addressPrefix + process.name
+    return {
+      listen: async (onLink, { messageBytesMax }) => {
+        const accept = (link: Link) => {
+          this.#world.marks.hit('peers linked')
+          onLink(link)
+        }
+        const listener = { process, messageBytesMax, onLink: accept }
+        this.listen(address, listener)
+        const close = async () => {
+          if (this.#listeners.get(address) === listener) this.#listeners.delete(address)
+        }
+        return { address, close }
+      },
+    }
   }
 
   transport(process: SimulatedProcess): Transport {

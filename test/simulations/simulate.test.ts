@@ -1,7 +1,10 @@
 /** A small set of seeds of every profile, and what every run must be: repeatable. */
 import { describe, expect, it } from 'vitest'
+import type { Plan } from '../../simulations/run/plan.ts'
 import { profileNames } from '../../simulations/run/profile.ts'
 import { simulate } from '../../simulations/run/simulate.ts'
+import { native } from '../../simulations/workloads/native.ts'
+import { registers } from '../../simulations/workloads/registers.ts'
 import { testSeed } from '../support/seed.ts'
 
 describe.each(profileNames)('a fleet under the profile %s', profile => {
@@ -13,6 +16,23 @@ describe.each(profileNames)('a fleet under the profile %s', profile => {
     }
   })
 })
+
+describe.each(['mesh', 'bridge'] as const)(
+  'a fleet whose replicas are linked as a %s',
+  topology => {
+    it('keeps every promise, cut in two and whole again', async () => {
+      const first = testSeed() % 2 ** 31
+      for (let seed = first; seed < first + 2; seed++) {
+        const adjust = (plan: Plan): Plan => ({ ...plan, topology, workloads: [registers, native] })
+        const run = { seed, profile: 'partitioned', operations: 100, adjust } as const
+        const { failure, marks } = await simulate(run)
+        expect(failure, `--profile partitioned --seed ${seed} as a ${topology}`).toBeUndefined()
+        expect(marks).toMatchObject({ [`converged: ${topology}`]: 1 })
+        expect(marks['peers linked']).toBeGreaterThan(0)
+      }
+    })
+  },
+)
 
 describe('a run', () => {
   it('is repeated by its seed, to the last byte', async () => {
