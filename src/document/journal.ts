@@ -39,6 +39,8 @@ export class Journal {
   // In the order of their positions.
   #waiters: Waiter[] = []
   #cancelRetry: CancelTimer | undefined
+  // What pushes the writes of this turn that are being gathered.
+  #deferred: (() => void) | undefined
   #closed = false
 
   constructor(options: JournalOptions) {
@@ -57,6 +59,7 @@ export class Journal {
 
   /** The position of the last write that was pushed. */
   get position(): JournalPosition {
+    this.#pushDeferred()
     return this.#durable + this.#writes.length
   }
 
@@ -65,9 +68,20 @@ export class Journal {
    * storage refuses it.
    */
   push(write: () => Promise<unknown>): JournalPosition {
+    this.#pushDeferred()
     this.#writes.push(write)
     if (this.#failure === undefined && this.#cancelRetry === undefined) this.#issue()
     return this.position
+  }
+
+  /**
+   * Has `push` called when the turn ends, or before anything else is pushed: so what it gathers until
+   * then is one write, in the place of its first part.
+   */
+  defer(push: () => void): void {
+    this.#pushDeferred()
+    this.#deferred = push
+    queueMicrotask(this.#pushDeferred)
   }
 
   /**
@@ -90,6 +104,12 @@ export class Journal {
     this.#closed = true
     this.#cancelRetry?.()
     this.#rejectWaiters(closedError())
+  }
+
+  readonly #pushDeferred = (): void => {
+    const push = this.#deferred
+    this.#deferred = undefined
+    push?.()
   }
 
   #issue(): void {

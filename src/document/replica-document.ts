@@ -2,7 +2,8 @@
  * One document of a replica: a `Y.Doc` whose every change goes into the journal, and which foreign
  * updates reach only after their structure has been checked.
  *
- * D1. What the `Y.Doc` holds is either durable or in the journal, on its way there.
+ * D1. What the `Y.Doc` holds is either durable or in the journal, on its way there. What was made
+ *     here in one turn goes into the journal as one change, when the turn ends or somebody asks.
  * D2. A foreign update that Yjs could not integrate whole is not applied at all.
  *     Neither is a stored one: it waits until what the disk has lost comes back.
  * D3. Nothing foreign may continue our clientID: we take another one first.
@@ -16,6 +17,7 @@ import { readUpdateStructure, type UpdateStructure } from '../model/update-struc
 import type { Storage } from '../storage/storage.ts'
 import type { Journal, JournalPosition } from './journal.ts'
 import { integrateWhole, loadLog } from './stored-log.ts'
+import { kindOfTransaction, TurnChanges } from './turn-changes.ts'
 
 /** Where an update came from that was not made here: what it is passed on to is up to the others. */
 export interface UpdateSource {
@@ -55,7 +57,7 @@ export interface ReplicaDocumentOptions {
   onClientIDTaken(): void
   /** Told of what failed without failing a call. */
   onProblem(problem: StatemeshError): void
-  /** Called before a change is journalled. */
+  /** Called before a change is journalled, and of one made here when it begins. */
   onChange(document: ReplicaDocument, source: UpdateSource | undefined): void
 }
 
@@ -69,6 +71,7 @@ export class ReplicaDocument {
   #position: JournalPosition = 0
   /** What is in the log and builds on updates that the disk has lost. */
   #orphans: readonly Uint8Array[]
+  readonly #turn: TurnChanges
 
   /** @param updates the document's log, in order */
   constructor(options: ReplicaDocumentOptions, updates: readonly Uint8Array[]) {
@@ -80,16 +83,19 @@ export class ReplicaDocument {
     this.#orphans = orphans
     // Only now: Yjs takes a clientID away from a document that loads updates of it.
     this.doc.clientID = options.clientID
-    this.doc.on('update', this.#record)
+    this.#turn = new TurnChanges(doc)
+    this.doc.on('afterTransactionCleanup', this.#changed)
   }
 
   /** How many changes were made here since the document was loaded. */
   get version(): number {
+    this.#recordTurn()
     return this.#version
   }
 
   /** The bytes of the document's log on disk, or on its way there. */
   get logBytes(): number {
+    this.#recordTurn()
     return this.#logBytes
   }
 
@@ -100,11 +106,13 @@ export class ReplicaDocument {
 
   /** The encoded state vector of what the document holds. */
   stateVector(): Uint8Array {
+    this.#recordTurn()
     return Y.encodeStateVector(this.doc)
   }
 
   /** What `stateVector` lacks, with all deletions. */
   diff(stateVector?: Uint8Array): Uint8Array {
+    this.#recordTurn()
     return Y.encodeStateAsUpdate(this.doc, stateVector)
   }
 
@@ -115,6 +123,7 @@ export class ReplicaDocument {
    * @throws UPDATE_INVALID; nothing was applied
    */
   apply(update: Uint8Array, source: UpdateSource): UpdateVerdict {
+    this.#recordTurn()
     const structure = readUpdateStructure(update)
     const { doc } = this
     const verdict = checkUpdate(structure, { get: client => Y.getState(doc.store, client) })
@@ -131,6 +140,7 @@ export class ReplicaDocument {
    * transaction costs more than most updates do.
    */
   together(source: UpdateSource, action: () => void): void {
+    this.#recordTurn()
     // What may come back with each update counts as made here, not as the source's.
     if (this.#orphans.length > 0) return action()
     try {
@@ -157,24 +167,54 @@ export class ReplicaDocument {
    * @throws STORAGE_UNAVAILABLE, CLOSED
    */
   durable(): Promise<void> {
+    this.#recordTurn()
     return this.#options.journal.whenDurable(this.#position)
   }
 
   /** Whether everything that the document holds is durable on this replica. */
   get isDurable(): boolean {
+    this.#recordTurn()
     return this.#position <= this.#options.journal.durablePosition
   }
 
   destroy(): void {
-    this.doc.off('update', this.#record)
+    this.#recordTurn()
+    this.doc.off('afterTransactionCleanup', this.#changed)
     this.doc.destroy()
   }
 
   // Runs inside Yjs, which a throwing listener would wedge: nothing here may throw.
-  readonly #record = (update: Uint8Array, origin: unknown): void => {
-    const { storage, journal, onChange } = this.#options
+  readonly #changed = (transaction: Y.Transaction): void => {
+    const kind = kindOfTransaction(transaction)
+    if (kind === 'empty') return
+    if (kind === 'foreign' || !this.#turn.accepts(transaction)) this.#recordTurn()
+    if (kind === 'foreign') {
+      // Yjs encodes a transaction for those who listen at its end.
+      this.doc.once('update', this.#recordForeign)
+      return
+    }
+    if (this.#turn.isEmpty) {
+      this.#options.onChange(this, undefined)
+      this.#options.journal.defer(this.#recordTurn)
+    }
+    this.#turn.add(transaction)
+    if (this.#turn.isFull) this.#recordTurn()
+  }
+
+  readonly #recordForeign = (update: Uint8Array, origin: unknown): void => {
     const source = origin instanceof Foreign ? origin.source : undefined
-    onChange(this, source)
+    this.#options.onChange(this, source)
+    this.#record(update, source)
+  }
+
+  readonly #recordTurn = (): void => {
+    if (this.#turn.isEmpty) return
+    const update = this.#turn.take()
+    if (update !== undefined) this.#record(update, undefined)
+  }
+
+  #record(update: Uint8Array, source: UpdateSource | undefined): void {
+    const { storage, journal } = this.#options
     this.#logBytes += update.length
     this.#position = journal.push(() => storage.append(this.name, update))
     this.#version += 1

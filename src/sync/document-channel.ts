@@ -265,6 +265,7 @@ export class DocumentChannel implements UpdateSource {
 
   /** The version up to which everything is covered once all up to `seq` is (C2). */
   #coveredBy(seq: number): number | undefined {
+    const { version } = this.document // what was made in this turn is sent by that
     const state = this.#state
     // What preceded the last `state` says nothing of what that covers.
     if (state === undefined || seq < state.seq) return undefined
@@ -272,7 +273,7 @@ export class DocumentChannel implements UpdateSource {
     if (index < this.#inFlight.length) return this.#inFlight.at(index).version - 1
     if (this.#owed !== undefined) return this.#sentVersion
     if (this.#waiting.length > 0) return this.#waiting.at(0).version - 1
-    return this.document.version
+    return version
   }
 
   /** What came on this channel raises the version, and is no news to the peer. */

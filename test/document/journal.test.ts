@@ -52,6 +52,24 @@ describe('a journal', () => {
     expect(order).toEqual(['one', 'both'])
   })
 
+  it('pushes what was deferred at the end of the turn, and before anything else', async () => {
+    const { journal, issued, write } = setUp()
+    const names = () => issued.map(({ name }) => name)
+    journal.defer(() => journal.push(write('a')))
+    expect(names()).toEqual([])
+    await turn()
+    journal.defer(() => journal.push(write('b')))
+    journal.push(write('c'))
+    journal.defer(() => journal.push(write('d')))
+    journal.defer(() => journal.push(write('e')))
+    const durable = journal.whenDurable()
+    expect(names()).toEqual(['a', 'b', 'c', 'd', 'e'])
+    for (const { succeed } of issued) succeed()
+    await durable
+    await turn()
+    expect(issued).toHaveLength(5)
+  })
+
   it('resolves at once when nothing is under way', async () => {
     await expect(setUp().journal.whenDurable()).resolves.toBeUndefined()
   })

@@ -264,11 +264,29 @@ describe('a session', () => {
     one.open()
     await send(openFrame(9))
     one.document.doc.getMap('m').set('k', 2)
+    await turns()
     one.document.doc.getMap('m').set('k', 3)
     await turns()
     await send({ type: 'ack', channel: 1, level: 'received', seq: 3 })
     await send({ type: 'ack', channel: 1, level: 'durable', seq: 2 })
     expect(one.events).toEqual(['acked received 3', 'acked durable 2'])
+  })
+
+  it('sends what was written in one turn as one update, and counts no ack for more', async () => {
+    const { one, received, send, hello } = await openAgainstRawPeer()
+    await send(hello)
+    one.open()
+    await send(openFrame(9))
+    const map = one.document.doc.getMap('m')
+    for (let key = 0; key < 5; key++) map.set(`k${key}`, key)
+    await turns()
+    expect(received.slice(3)).toMatchObject([{ type: 'update', channel: 1, seq: 2 }])
+    expect((await one.storage.load(name)).updates).toHaveLength(1)
+    const acked = send({ type: 'ack', channel: 1, level: 'durable', seq: 2 })
+    map.set('in the turn of the ack', 1)
+    await acked
+    expect(one.events).toEqual(['acked durable 0', 'acked durable 1'])
+    expect(one.document.version).toBe(2)
   })
 
   it('asks for the state after a missing number and ignores the stream until it comes', async () => {
@@ -319,8 +337,10 @@ describe('a session', () => {
     await send(hello)
     one.open()
     await send(openFrame(9))
-    for (let key = 0; key < 5; key++) one.document.doc.getMap('m').set(`k${key}`, key)
-    await turns()
+    for (let key = 0; key < 5; key++) {
+      one.document.doc.getMap('m').set(`k${key}`, key)
+      await turns()
+    }
     const updates = () => received.filter(({ type }) => type === 'update').length
     expect(updates()).toBe(0) // the state is under way
     await send({ type: 'ack', channel: 1, level: 'durable', seq: 1 })

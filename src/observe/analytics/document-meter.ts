@@ -1,6 +1,6 @@
 /** Counts what happens to one document while it is in memory, and remembers it afterwards. */
 import type * as Y from 'yjs'
-import type { ReplicaDocument } from '../../document/replica-document.ts'
+import type { DocumentChange, ReplicaDocument } from '../../document/replica-document.ts'
 import { splitDocumentName } from '../../model/document-name.ts'
 import type { DocumentStatistics } from './analytics-report.ts'
 import { EntryCount, type EntryCounts } from './entry-count.ts'
@@ -9,7 +9,7 @@ export interface DocumentMeterHooks {
   /** The wall clock and the monotonic one. */
   now(): number
   monotonic(): number
-  /** After each update; on a replica they are small and many. */
+  /** After each transaction that brought something; on a replica they are small and many. */
   onUpdate(meter: DocumentMeter, origin: 'local' | 'remote'): void
   onOperation(actor: string): void
   /** After each outermost transaction that changed something, with its duration. */
@@ -46,7 +46,8 @@ export class DocumentMeter {
     this.#loaded = { document, entries }
     doc.on('beforeAllTransactions', this.#begin)
     doc.on('afterTransaction', this.#changed)
-    doc.on('update', this.#updated)
+    doc.on('afterTransactionCleanup', this.#updated)
+    document.events.on('change', this.#recorded)
     doc.on('afterAllTransactions', this.#end)
   }
 
@@ -73,12 +74,13 @@ export class DocumentMeter {
   }
 
   statistics(): DocumentStatistics {
+    const { bytes } = this // what was not recorded yet is, by that
     return {
       document: this.name,
       scope: this.scope,
       partition: this.partition,
       loaded: this.#loaded !== undefined,
-      bytes: this.bytes,
+      bytes,
       ...(this.#loaded?.entries.counts() ?? this.#counts),
       updates: { ...this.#updates },
       updateBytes: { ...this.#updateBytes },
@@ -98,15 +100,15 @@ export class DocumentMeter {
     this.#loaded?.entries.changed(transaction)
   }
 
-  readonly #updated = (
-    update: Uint8Array,
-    _origin: unknown,
-    _doc: Y.Doc,
-    { local }: Y.Transaction,
-  ): void => {
+  /** Several transactions may be recorded as one change, later. */
+  readonly #recorded = ({ update, source }: DocumentChange): void => {
+    this.#updateBytes[source === undefined ? 'local' : 'remote'] += update.length
+  }
+
+  readonly #updated = ({ changed, local }: Y.Transaction): void => {
+    if (changed.size === 0) return
     const origin = local ? 'local' : 'remote'
     this.#updates[origin] += 1
-    this.#updateBytes[origin] += update.length
     this.#lastUpdate = this.#hooks.now()
     this.#hooks.onUpdate(this, origin)
   }

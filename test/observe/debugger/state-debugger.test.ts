@@ -37,7 +37,9 @@ describe('a snapshot', () => {
     const replica = await alone()
     const users = await replica.open(here, Users)
     users.set('alice', { name: 'Alice', tags: new Set(['x']) })
+    await replica.flush({ level: 'local' }) // what one turn writes is one update
     users.set('bob', 1)
+    await replica.flush({ level: 'local' })
     users.delete('bob')
     ;(await replica.open(here, Events)).append('began')
     ;(await replica.open(here, Hits)).increment('page', 3)

@@ -129,6 +129,7 @@ describe('the health of a replica', () => {
     expect(ann.health().figures).toMatchObject({ unackedUpdates: 0, syncLagMilliseconds: 0 })
     ann.disconnect()
     users.set('alice', 'y')
+    await ann.flush({ level: 'local' }) // what one turn writes is one update
     users.set('alice', 'z')
     await waitUntil(() => (ann.health().figures.syncLagMilliseconds ?? 0) > 20)
     const { figures, documents } = ann.health()

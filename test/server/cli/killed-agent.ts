@@ -9,7 +9,9 @@ const users = await replica.open(
   definePartition<unknown>({ name: 'users', policy: 'last-write-wins' }),
 )
 users.set('alice', { name: 'Alice', tags: new Set(['x']), since: new Date(5), big: 2n ** 70n })
+await replica.flush({ level: 'local' }) // what one turn writes is one update
 users.set('bob', 1)
+await replica.flush({ level: 'local' })
 users.delete('bob')
 const events = await replica.open(here, definePartition<string>({ name: 'events', policy: 'log' }))
 events.append('began')
