@@ -1,4 +1,5 @@
 /** `statemesh relay`: a relay on LevelDB, until SIGTERM or SIGINT. */
+import { crc32 } from 'node:zlib'
 import type { Command } from 'commander'
 import { StatemeshError, toStatemeshError } from '../../src/base/error.ts'
 import { systemMemory } from '../../src/base/memory.ts'
@@ -82,7 +83,7 @@ async function openStorage(
 ): Promise<Storage> {
   await checkDataDirectory(location)
   const merger = new MergeThread()
-  return withCompaction(await openLevelStorage({ location }), {
+  return withCompaction(await openLevelStorage({ location, crc32 }), {
     time: systemTime,
     mergeLog: updates => merger.merge(updates),
     onCompacted: report => {

@@ -3,7 +3,7 @@
  * sorted by, and not by its number, so that what comes and goes before it moves nothing.
  */
 import { StatemeshError } from '../base/error.ts'
-import { crc32c } from '../storage/crc32c.ts'
+import { crc32c } from '../storage/crc.ts'
 import { type IndexKey, OpaqueKey } from './index-key.ts'
 import type { Position } from './order.ts'
 import type { CompiledQuery } from './query-engine.ts'

@@ -8,7 +8,7 @@
 import { StatemeshError } from '../../base/error.ts'
 import { valueBytesMax } from '../../model/value.ts'
 import { type Codec, packBytes, packPlain, unpackBytes } from '../codec.ts'
-import { crc32c } from '../crc32c.ts'
+import { crc32c } from '../crc.ts'
 import { type LayerRecord, type LayerStamp, parseLayerStamp, stampLength } from './layer.ts'
 
 /** What an encoded record begins with: its stamp and its end. */
