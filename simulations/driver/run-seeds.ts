@@ -1,8 +1,9 @@
 /** The driver: seeds of all profiles on all cores, progress, a table, and what failed made small. */
 import { systemTime } from '../../src/base/time.ts'
+import { profileNames } from '../run/profile.ts'
 import { plantCanary } from '../trust/canary.ts'
 import { columns } from './columns.ts'
-import { expectedMarks, swarmSeedsMin } from './expected-marks.ts'
+import { expectedMarks, expectingSeedsMin } from './expected-marks.ts'
 import { keepFailingRun, knownRegressions, replay } from './failing-runs.ts'
 import {
   addFigures,
@@ -145,10 +146,12 @@ function print(figures: Figures, { workers }: DriverOptions): void {
   console.log(columns(profileRows(figures)))
   console.log(`\nfaults fired\n${columns(faultRows(figures))}`)
   console.log(`\nsometimes\n${columns(markRows(figures))}`)
-  const { swarm } = figures.profiles
-  if (swarm !== undefined && swarm.seeds >= swarmSeedsMin) {
-    const never = expectedMarks.filter(name => swarm.marks[name] === undefined)
-    console.log(`\nnever reached: ${never.join(', ') || 'nothing that should be'}`)
+  for (const name of profileNames) {
+    const profile = figures.profiles[name]
+    const expected = expectedMarks[name]
+    if (!profile || !expected || profile.seeds < expectingSeedsMin) continue
+    const never = expected.filter(mark => profile.marks[mark] === undefined)
+    console.log(`\nnever reached in ${name}: ${never.join(', ') || 'nothing that should be'}`)
   }
   const { seconds } = figures
   const { seeds, operations, failed } = allProfiles(figures)

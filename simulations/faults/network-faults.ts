@@ -1,4 +1,6 @@
 /** Faults of the network: links that break or hang, and partitions of every shape. */
+import type { ReplicaStatus } from '../../src/mesh/replica-status.ts'
+import type { Replica } from '../../src/replica.ts'
 import type { Fleet } from '../nodes/fleet.ts'
 import { relayName } from '../nodes/relay-node.ts'
 import type { Fault, Heal } from './fault.ts'
@@ -18,6 +20,33 @@ export const stall: Fault = {
     const { name } = world.dice.pick(clients)
     return network.stall(name, world.dice.between(50, 3000)) > 0 ? healed : undefined
   },
+}
+
+/**
+ * A proxy that takes messages for datagrams: some are lost, doubled or out of turn, and both ends know
+ * of a link on which that cannot be. When it goes, so do the links through it; and whoever took what it
+ * heard for a program that is out of order, and dials no more, is told to try again.
+ */
+export const datagrams: Fault = {
+  name: 'datagrams',
+  strike(fleet) {
+    const { network, clients, evidence, world } = fleet
+    const heal = network.garble(world.dice.pick(clients).name, world.dice.pick([0.02, 0.1, 0.5]))
+    evidence.disorder = true
+    return () => {
+      heal()
+      for (const { replica } of fleet.up) if (isRefused(replica.status)) retry(replica)
+    }
+  },
+}
+
+function isRefused({ link, peers }: ReplicaStatus): boolean {
+  return link === 'refused' || peers.some(({ state }) => state === 'refused')
+}
+
+function retry(replica: Replica): void {
+  replica.disconnect()
+  replica.connect()
 }
 
 /** Cuts ways between machines, both ways or one. */

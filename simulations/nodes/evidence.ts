@@ -11,4 +11,6 @@ export class Evidence {
   readonly history: CausalHistory = new CausalHistory()
   /** The machines whose disks lost, by a fault, what was durable there. */
   readonly losses: Set<string> = new Set()
+  /** Whether links have carried messages as if they were datagrams. */
+  disorder = false
 }

@@ -258,11 +258,12 @@ export class ReplicaNode {
     const { doc } = await replica.open(scope, definePartition({ name, policy: 'crdt' }))
     if (this.#docs.get(document) === doc) return doc
     this.#docs.set(document, doc)
-    const { history, losses } = this.#options.evidence
+    const { evidence } = this.#options
+    const { history, losses } = evidence
     history.record(document, doc)
     watchCausality({ where: this.name, document, doc }, history, violation => {
-      // What a disk lost comes back in any order.
-      if (losses.size === 0) this.#world.fail(violation)
+      // What a disk lost comes back in any order, and a link without order has none to keep.
+      if (losses.size === 0 && !evidence.disorder) this.#world.fail(violation)
     })
     return doc
   }

@@ -18,6 +18,7 @@ export type ProfileName =
   | 'skewed'
   | 'hostile'
   | 'long-offline'
+  | 'datagram'
   | 'swarm'
 
 /** A fault, how often it strikes, and how long it lasts: at least, and on average beyond. */
@@ -27,6 +28,7 @@ const links: readonly FaultRate[] = [
   [network.disconnect, 500, 0, 0],
   [network.stall, 700, 0, 0],
 ]
+const garbled: readonly FaultRate[] = [[network.datagrams, 500, 200, 1500]]
 const partitions: readonly FaultRate[] = [
   [network.symmetricPartition, 2000, 300, 3000],
   [network.asymmetricPartition, 2500, 300, 3000],
@@ -80,6 +82,7 @@ const profiles: { readonly [name in ProfileName]: readonly FaultRate[] } = {
   skewed: [...clocks, ...links],
   hostile: [...enemies, ...losses, ...replicaLosses, ...links],
   'long-offline': [...absences, ...links],
+  datagram: [...garbled, ...links],
   swarm: everything,
 }
 
@@ -88,6 +91,9 @@ const meshed: { readonly [name in ProfileName]?: readonly FaultRate[] } = {
   partitioned: meshPartitions,
   swarm: meshPartitions,
 }
+
+/** By which an end hears what no honest one says. */
+const unusual: ReadonlySet<Fault> = new Set([hostilePeer, network.datagrams])
 
 export const profileNames: readonly ProfileName[] = Object.keys(profiles) as ProfileName[]
 
@@ -134,19 +140,22 @@ export function drawPlan(dice: Dice, profile: ProfileName, size: PlanSize): Plan
   const chosen = drawWorkloads(own)
   const stockClients = dice.below(3)
   const forward = dice.pick(['durable', 'early'] as const)
+  // So short that documents are let go and come back while their changes are being written.
+  const idleMilliseconds = own.chance(0.3) ? 2 : plan.idleMilliseconds
   const topology = chosen.some(({ guarded }) => guarded) ? 'relay' : drawTopology(own)
   const later = topology === 'relay' ? [] : drawChosen(own, meshed[profile] ?? [], swarm)
   return {
     ...plan,
     workloads: chosen,
     stockClients,
+    idleMilliseconds,
     topology,
     bridges: 1 + own.below(Math.max(1, plan.replicas - 1)),
     peerLinks: own.pick([
       { min: 1, max: 2 },
       { min: 3, max: 4 },
     ]),
-    hostile: faults.some(({ fault }) => fault === hostilePeer),
+    hostile: faults.some(({ fault }) => unusual.has(fault)),
     faults: [...faults, ...later],
     forward,
   }

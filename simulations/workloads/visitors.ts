@@ -1,6 +1,7 @@
 /**
  * Visitors: agents that come to one of many scopes, write, and leave. Documents are loaded and let
- * go again and again; what was durable when somebody left is there in the end.
+ * go again and again, also while what was written is on its way to the disk; whoever comes back finds
+ * what he wrote, and what was durable when somebody left is there in the end.
  */
 import { definePartition } from '../../src/model/partition-definition.ts'
 import { agent, conversation, globalScope, room, type Scope } from '../../src/model/scope.ts'
@@ -54,6 +55,8 @@ class Visitor implements Player {
   readonly #seat: Seat
   readonly #places: readonly Place[]
   readonly #fresh: () => number
+  /** What was written here since the process started, by place. */
+  readonly #written = new Map<Place, Set<string>>()
   #settled: RegisterPartition<number>[] = []
 
   constructor(seat: Seat, places: readonly Place[], fresh: () => number) {
@@ -81,20 +84,26 @@ class Visitor implements Player {
     return this.#settled
       .map((partition, index) => {
         const keys = [...partition.keys()].sort()
-        this.#check(this.#places[index] as Place, new Set(keys))
+        const place = this.#places[index] as Place
+        this.#expect(place, place.durable, new Set(keys), 'was durable')
         return keys.map(key => `${key}=${partition.get(key)}`).join(' ')
       })
       .join('\n')
   }
 
-  async #visit({ scope, definition, durable }: Place): Promise<void> {
+  async #visit(place: Place): Promise<void> {
+    const { scope, definition, durable } = place
     const { replica, dice, name, marks } = this.#seat
     const partition = await replica.open(scope, definition)
     try {
+      const before = this.#written.get(place) ?? new Set()
+      this.#written.set(place, before)
+      this.#expect(place, before, new Set(partition.keys()), 'was written before the last leave')
       const written = Array.from({ length: 1 + dice.below(3) }, () => {
         const n = this.#fresh()
         const key = `${name}-${n}`
         partition.set(key, n)
+        before.add(key)
         return key
       })
       if (dice.chance(0.3)) {
@@ -107,10 +116,15 @@ class Visitor implements Player {
     }
   }
 
-  #check({ scope, definition, durable }: Place, keys: ReadonlySet<string>): void {
-    for (const key of durable) {
+  #expect(
+    { scope, definition }: Place,
+    expected: ReadonlySet<string>,
+    keys: ReadonlySet<string>,
+    why: string,
+  ): void {
+    for (const key of expected) {
       if (keys.has(key)) continue
-      const message = `${this.#seat.name}, ${scope}/${definition.name}: ${key} was durable`
+      const message = `${this.#seat.name}, ${scope}/${definition.name}: ${key} ${why}`
       throw new Violation('no acked write lost', message)
     }
   }

@@ -150,6 +150,10 @@ export class Disk {
     for (const write of writes.slice(0, kept)) this.#apply(write)
     const how = kept === 0 ? 'lost' : kept === writes.length ? 'whole' : 'torn'
     this.#world.marks.hit(`crash with a group of writes ${how}`)
+    const replace = writes.findIndex(({ kind }) => kind === 'replace')
+    if (replace >= 0) {
+      this.#world.marks.hit(`crash in a compaction, ${replace < kept ? 'done' : 'not done'}`)
+    }
     this.#world.tell(this.name, `the disk keeps ${kept} of ${writes.length} writes under way`)
   }
 

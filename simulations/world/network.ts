@@ -7,7 +7,7 @@ import type { Acceptor } from '../../src/transport/acceptor.ts'
 import type { DialOptions, Link, Transport } from '../../src/transport/transport.ts'
 import { markFrames } from './frame-marks.ts'
 import { SimulatedLink } from './link.ts'
-import { Pipe } from './pipe.ts'
+import { type Fate, Pipe } from './pipe.ts'
 import type { SimulatedProcess } from './process.ts'
 import type { World } from './world.ts'
 
@@ -41,6 +41,7 @@ export class Network {
   /** How many faults cut one machine's way to another. */
   readonly #cuts = new Map<string, number>()
   readonly #latencies = new Map<string, number>()
+  readonly #garbled = new Map<string, number>()
 
   constructor(world: World, conditions: NetworkConditions) {
     this.#world = world
@@ -123,6 +124,27 @@ export class Network {
     const held = this.#of(machine)
     for (const { pipes } of held) for (const pipe of pipes) pipe.stall(milliseconds)
     return held.length
+  }
+
+  /**
+   * Puts something in front of a machine that takes messages for datagrams: it loses, doubles or holds
+   * back each with a probability, until the returned function takes it away, and its links with it.
+   */
+  garble(machine: string, probability: number): () => void {
+    this.#garbled.set(machine, probability)
+    return () => {
+      this.#garbled.delete(machine)
+      this.breakLinks(machine)
+    }
+  }
+
+  #fate(from: string, to: string): Fate {
+    const probability = this.#garbled.get(from) ?? this.#garbled.get(to)
+    const { dice, marks } = this.#world
+    if (probability === undefined || !dice.chance(probability)) return 'whole'
+    const fate = dice.pick(['lost', 'doubled', 'held'] as const)
+    marks.hit(`message ${fate}`)
+    return fate
   }
 
   #of(machine: string): Connection[] {
@@ -219,6 +241,7 @@ export class Network {
       label: `${from}>${to}`,
       conditions: bytes => this.#draw(from, to, bytes),
       isOpen: () => receiver.ready && !this.isCut(from, to),
+      fate: () => this.#fate(from, to),
       deliver: packet => receiver.receive(packet),
     })
   }

@@ -1,4 +1,7 @@
-/** One direction of a link: packets that arrive in order, after latency and bandwidth had their say. */
+/**
+ * One direction of a link: packets that arrive in order, after latency and bandwidth had their say;
+ * unless something in between takes messages for datagrams.
+ */
 import { Queue } from '../../src/base/queue.ts'
 import type { World } from './world.ts'
 
@@ -16,6 +19,9 @@ export type Packet =
   /** The other end is no more, as the machine at the other end says, or nobody any longer. */
   | { readonly kind: 'broken' }
 
+/** What becomes of a message. `held`: it arrives behind the one that is sent after it. */
+export type Fate = 'whole' | 'lost' | 'doubled' | 'held'
+
 export interface PipeOptions {
   world: World
   label: string
@@ -23,6 +29,8 @@ export interface PipeOptions {
   conditions(bytes: number): { leaving: number; travelling: number }
   /** Whether packets get through now; `resume` is called when they do again. */
   isOpen(): boolean
+  /** Says what becomes of the next message. */
+  fate(): Fate
   deliver(packet: Packet): void
 }
 
@@ -37,6 +45,8 @@ export class Pipe {
   #stalledUntil = 0
   #stepScheduled = false
   #cut = false
+  /** A message that waits for the next one to go first. */
+  #held: Packet | undefined
 
   constructor(options: PipeOptions) {
     this.#options = options
@@ -49,6 +59,22 @@ export class Pipe {
 
   send(packet: Packet): void {
     if (this.#cut) return
+    const fate = packet.kind === 'message' ? this.#options.fate() : 'whole'
+    if (fate === 'lost') return
+    const before = this.#held
+    this.#held = undefined
+    if (fate === 'held' && before === undefined) {
+      this.#held = packet
+      return
+    }
+    // Nothing comes behind the end.
+    if (before && packet.kind !== 'message') this.#put(before)
+    this.#put(packet)
+    if (fate === 'doubled') this.#put(packet)
+    if (before && packet.kind === 'message') this.#put(before)
+  }
+
+  #put(packet: Packet): void {
     const { world, conditions, label } = this.#options
     const bytes = packet.kind === 'message' ? packet.bytes.length : 0
     const { leaving, travelling } = conditions(bytes)
@@ -79,6 +105,7 @@ export class Pipe {
     while (this.#packets.shift() !== undefined);
     this.#arrived = 0
     this.#bytes = 0
+    this.#held = undefined
     // Arrivals of what was lost are still in the queue of events, and must not count for others.
     this.#cut = true
   }

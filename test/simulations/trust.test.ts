@@ -17,6 +17,7 @@ const quick: readonly [start: string, workload: string, checker: string][] = [
   ['the relay takes what a reader', 'permissions', 'granted content'],
   ['a revoked token', 'permissions', 'granted content'],
   ['an index misses', 'queries', 'equal queries'],
+  ['a document is let go', 'visitors', 'no acked write lost'],
   ['a counter loses', 'counters', 'exact counters'],
 ]
 

@@ -63,6 +63,24 @@ describe('a simulated network', () => {
     expect(ends.b.messages).toHaveLength(1)
   })
 
+  it('takes messages for datagrams where it is garbled, and breaks the links when that ends', async () => {
+    const { world, network, accepted, ends } = await connected()
+    const end = network.garble('a', 0.5)
+    for (let n = 0; n < 200; n++) {
+      accepted.send(Uint8Array.of(n))
+      await world.run(() => false, world.now + 10)
+    }
+    const numbers = ends.a.messages.map(([n]) => n as number)
+    const { 'message lost': lost = 0, 'message doubled': doubled = 0 } = world.marks.toObject()
+    expect(lost).toBeGreaterThan(10)
+    expect(numbers.length).toBeGreaterThanOrEqual(200 - lost + doubled - 1) // one may be held
+    expect(new Set(numbers).size).toBeLessThan(200)
+    expect(numbers.some((n, index) => n < (numbers[index - 1] ?? 0))).toBe(true)
+    end()
+    await world.run(() => false, world.now + 1000)
+    expect(ends.a.closes).toHaveLength(1)
+  })
+
   it('gives up a dial across a cut', async () => {
     const { world, network, a } = await connected()
     network.cut('b', 'a')
