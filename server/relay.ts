@@ -21,7 +21,7 @@ import { openRevocations, type Revocation, type Revocations } from '../src/trust
 import type { AccessToken } from '../src/trust/token.ts'
 import { AddressCounter } from './address-counter.ts'
 import { closeCodeOf } from './close-code.ts'
-import { conductSizes } from './conduct.ts'
+import { conductSizes } from './conduct-sizes.ts'
 import { LinkConnection } from './connection.ts'
 import { documentOfPath } from './document-path.ts'
 import { openIntroductions } from './introductions.ts'

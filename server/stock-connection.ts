@@ -21,6 +21,7 @@ import {
   syncMessagePieces,
   type YWebsocketMessage,
 } from '../src/protocol/y-websocket.ts'
+import { Conduct } from '../src/sync/conduct.ts'
 import type { Link } from '../src/transport/transport.ts'
 import { accessDenied } from '../src/trust/access.ts'
 import { includesRight } from '../src/trust/grants.ts'
@@ -29,7 +30,6 @@ import type { AccessToken } from '../src/trust/token.ts'
 import { readAwareness } from './awareness.ts'
 import type { Broadcast } from './broadcast.ts'
 import { closeCodeOf } from './close-code.ts'
-import { Conduct } from './conduct.ts'
 import { Feed, type FeedSink } from './feed.ts'
 import { LinkPressure, type PressedLink } from './link-pressure.ts'
 import { longUpdateBytes, sendBatch, sendPieces } from './message-batch.ts'

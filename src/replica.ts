@@ -158,7 +158,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     const { mesh, replication, access } = await openMesh(options, { ...shared, idleMilliseconds })
     const vitals = new ReplicaVitals({
       ...options.health,
-      ...{ time, clock, documents, meter },
+      ...{ time, clock, documents, meter, mesh },
       memory: options.memory ?? systemMemory,
       storageFailing: () => monitor.failing,
       shares: (sync ?? mesh) !== undefined,

@@ -43,7 +43,8 @@ export class AntiEntropy {
   readonly #asked = new Set<DocumentName>()
   /** The contents of both ends, where they have differed. */
   readonly #differed = new Map<DocumentName, string>()
-  readonly #reported = new Set<string>()
+  /** Our contents of which it was said that they differ for good. */
+  readonly #reported = new Map<DocumentName, string>()
 
   constructor(options: AntiEntropyOptions) {
     this.#options = options
@@ -62,14 +63,13 @@ export class AntiEntropy {
     const { version, name } = document
     this.#pending.get(name)?.()
     this.#pending.delete(name)
-    const ours = digestsOf(document)
-    if (ours.content === theirs.content) {
-      this.#differed.delete(name)
-      return
-    }
+    // Not before: whoever tells much makes us compute no more for it.
     const cancel = this.#options.time.after(quietMilliseconds, () => {
       this.#pending.delete(name)
-      if (document.version === version && !channel.ended) this.#differs(channel, ours, theirs)
+      if (document.version !== version || channel.ended) return
+      const ours = digestsOf(document)
+      if (ours.content === theirs.content) this.#differed.delete(name)
+      else this.#differs(channel, ours, theirs)
     })
     this.#pending.set(name, cancel)
   }
@@ -96,10 +96,10 @@ export class AntiEntropy {
   #differs(channel: DocumentChannel, ours: Digests, theirs: Digests): void {
     const { name } = channel.document
     const contents = `${name} ${ours.content} ${theirs.content}`
-    if (this.#reported.has(contents)) return
+    if (this.#reported.get(name) === ours.content) return
     if (ours.state === theirs.state && this.#differed.get(name) === contents) {
       // E2
-      this.#reported.add(contents)
+      this.#reported.set(name, ours.content)
       this.#tell(channel, ours)
       return this.#options.onDiverged(name)
     }

@@ -12,7 +12,8 @@ import type { CancelTimer } from '../base/time.ts'
 import type { ReplicaDocument } from '../document/replica-document.ts'
 import { type DocumentName, parseDocumentName } from '../model/document-name.ts'
 import type { DocumentChannel } from '../sync/document-channel.ts'
-import type { FrameOf, LinkSession } from '../sync/link-session.ts'
+import type { LinkSession } from '../sync/link-session.ts'
+import type { FrameOf } from '../sync/link-session-options.ts'
 import { includesRight, type Right } from '../trust/grants.ts'
 import { AntiEntropy, type Digests } from './anti-entropy.ts'
 import { type Exchange, newExchange } from './exchange.ts'
@@ -39,6 +40,17 @@ export interface DocumentExchangesOptions {
 /** What a peer may open before it is known; far more than it has when it follows the protocol: 0. */
 const earlyMax = 4_096
 
+/**
+ * The bytes of the logs of documents that are in memory for one peer; beyond it the first go again. A
+ * `Y.Doc` takes 11 to 13 times its bytes.
+ */
+const servedBytesMax = 32 * 2 ** 20
+
+interface Served {
+  readonly document: ReplicaDocument
+  release(): void
+}
+
 export class DocumentExchanges {
   readonly #options: DocumentExchangesOptions
   readonly #session: LinkSession
@@ -51,17 +63,17 @@ export class DocumentExchanges {
   readonly #offering: Offering
   readonly #exchanges = new Map<DocumentName, Exchange>()
   /** Documents that are in memory for the peer, and what takes them back. */
-  readonly #served = new Map<DocumentName, () => void>()
+  readonly #served = new Map<DocumentName, Served>()
 
   constructor(options: DocumentExchangesOptions) {
     this.#options = options
     this.#session = options.session
-    const { time, onWarning } = options.context
+    const { time, onDiverged } = options.context
     this.#antiEntropy = new AntiEntropy({
       time,
       tell: ({ number: channel }, digests) =>
         this.#session.send({ type: 'digest', channel, ...digests }),
-      onDiverged: name => onWarning(this.#diverged(name)),
+      onDiverged: name => onDiverged(options.who(), this.#diverged(name)),
     })
     this.#offering = this.#openOffering()
   }
@@ -81,7 +93,7 @@ export class DocumentExchanges {
     this.#offering.stop()
     for (const { cancelRetry } of this.#exchanges.values()) cancelRetry?.()
     this.#exchanges.clear()
-    for (const release of [...this.#served.values()]) release()
+    for (const { release } of [...this.#served.values()]) release()
   }
 
   /** A document was loaded (X2). */
@@ -208,24 +220,39 @@ export class DocumentExchanges {
   /** Keeps a document in memory for the peer, while it comes or changes (X3). */
   #serve(document: ReplicaDocument, release: () => void): void {
     const { time, idleMilliseconds } = this.#options.context
-    this.#served.get(document.name)?.()
+    this.#served.get(document.name)?.release()
     let { version } = document
     let cancel: CancelTimer
     const look = () => {
       cancel = time.after(idleMilliseconds, () => {
         const exchange = this.#exchanges.get(document.name)
         const isComing = exchange?.channel !== undefined && !exchange.synced
-        if (document.version === version && !isComing) return this.#served.get(document.name)?.()
+        if (document.version === version && !isComing)
+          return this.#served.get(document.name)?.release()
         version = document.version
         look()
       })
     }
     look()
-    this.#served.set(document.name, () => {
-      cancel()
-      this.#served.delete(document.name)
-      release()
+    this.#served.set(document.name, {
+      document,
+      release: () => {
+        cancel()
+        this.#served.delete(document.name)
+        release()
+      },
     })
+    this.#shed()
+  }
+
+  #shed(): void {
+    const served = [...this.#served.values()]
+    let bytes = served.reduce((sum, { document }) => sum + document.logBytes, 0)
+    for (const { document, release } of served.slice(0, -1)) {
+      if (bytes <= servedBytesMax) return
+      bytes -= document.logBytes
+      release()
+    }
   }
 
   #open(document: ReplicaDocument): void {

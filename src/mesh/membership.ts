@@ -13,25 +13,33 @@ const membersMax = 1_024
 /** Long enough for a machine to be away for, and for two halves of a network to find one another. */
 const forgetSeconds = 3_600
 
+interface Member {
+  readonly address: string
+  /** When (monotonic) somebody was linked with it. */
+  readonly at: number
+  /** The store that has told of it. */
+  readonly from: string
+}
+
 export class Membership {
   readonly #time: TimeSource
   readonly #random: RandomSource
-  /** By store: the address, and when (monotonic) somebody was linked with it. */
-  readonly #members = new Map<string, { address: string; at: number }>()
+  /** By store. */
+  readonly #members = new Map<string, Member>()
 
   constructor(time: TimeSource, random: RandomSource) {
     this.#time = time
     this.#random = random
   }
 
-  /** Takes note of a member; what was heard later counts. */
-  hear({ store, address, age }: MemberEntry): void {
+  /** Takes note of a member, as a store has told; what was heard later counts. */
+  hear({ store, address, age }: MemberEntry, from: string): void {
     if (address === '' || age > forgetSeconds) return
     const at = this.#time.monotonic() - age * 1_000
     const known = this.#members.get(store)
     if (known !== undefined && known.at >= at) return
-    if (known === undefined && this.#members.size >= membersMax) this.#forgetOldest()
-    this.#members.set(store, { address, at })
+    if (known === undefined && this.#members.size >= membersMax) this.#forgetOne()
+    this.#members.set(store, { address, at, from })
   }
 
   /** All members that are not forgotten. */
@@ -51,8 +59,14 @@ export class Membership {
     return shuffled(this.list(), this.#random).slice(0, count)
   }
 
-  #forgetOldest(): void {
-    const [oldest] = [...this.#members].sort(([, a], [, b]) => a.at - b.at)
+  /** The oldest of those that whoever told most has told of: a liar displaces what it said itself. */
+  #forgetOne(): void {
+    const told = new Map<string, number>()
+    for (const { from } of this.#members.values()) told.set(from, (told.get(from) ?? 0) + 1)
+    const [most] = [...told].sort(([, a], [, b]) => b - a)[0] ?? []
+    const [oldest] = [...this.#members]
+      .filter(([, { from }]) => from === most)
+      .sort(([, a], [, b]) => a.at - b.at)
     if (oldest !== undefined) this.#members.delete(oldest[0])
   }
 }

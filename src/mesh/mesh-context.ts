@@ -43,7 +43,9 @@ export interface MeshContext {
   /** Something changed that somebody may wait for. */
   onChange(acked?: DocumentName): void
   /** A peer that is linked says who else there is. */
-  onMembers(members: readonly MemberEntry[]): void
+  onMembers(members: readonly MemberEntry[], from: string): void
   onRejected(document: DocumentName, error: StatemeshError): void
   onWarning(error: StatemeshError): void
+  /** What a peer holds differs for good from what is held here. */
+  onDiverged(peer: string, error: StatemeshError): void
 }

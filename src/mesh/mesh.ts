@@ -29,6 +29,7 @@ import type { PeerAddress } from './peer-address.ts'
 import { messageBytesMax, PeerLink } from './peer-link.ts'
 import { PeerSearch } from './peer-search.ts'
 import { addressStatus, linkStatus, type PeerStatus } from './peer-status.ts'
+import { type PeerTrouble, PeerTroubles } from './peer-troubles.ts'
 import { type SubscribeOptions, Subscriptions } from './subscriptions.ts'
 
 export type MeshEvents = {
@@ -53,6 +54,7 @@ export interface MeshOptions
     | 'onMembers'
     | 'onRejected'
     | 'onWarning'
+    | 'onDiverged'
   > {
   /** How addresses are dialled that were heard of. */
   transport: Transport
@@ -88,6 +90,7 @@ export class Mesh {
   readonly #waiters: Waiters
   readonly #members: Membership
   readonly #search: PeerSearch
+  readonly #troubles: PeerTroubles
   readonly #stored: Set<DocumentName>
   readonly #subscriptions: Subscriptions
   readonly #listening = new Set<Listening>()
@@ -109,6 +112,7 @@ export class Mesh {
     this.#stored = new Set([...options.stored].filter(isDocumentName))
     this.#subscriptions = new Subscriptions(warning => this.events.emit('warning', warning))
     this.#waiters = new Waiters(options.time)
+    this.#troubles = new PeerTroubles(options.time)
     this.#members = new Membership(options.time, options.random)
     this.#addresses = new AddressBook({
       ...options,
@@ -131,12 +135,16 @@ export class Mesh {
       wants: name => this.#subscriptions.wants(name),
       patterns: () => this.#subscriptions.patterns,
       onChange: acked => this.#changed(acked),
-      onMembers: members => {
-        for (const member of members) this.#members.hear(member)
+      onMembers: (members, from) => {
+        for (const member of members) this.#members.hear(member, from)
         this.#search.fillLater()
       },
       onRejected: (document, error) => this.events.emit('rejected', { document, error }),
       onWarning: error => this.events.emit('warning', error),
+      onDiverged: (peer, error) => {
+        this.#troubles.add(peer, error)
+        this.events.emit('warning', error)
+      },
     }
     this.#owed =
       outbox &&
@@ -188,6 +196,16 @@ export class Mesh {
     return [...linked, ...greeting, ...others.map(addressStatus)]
   }
 
+  /** Who was cut off, and why; the latest first. */
+  get troubles(): readonly PeerTrouble[] {
+    return this.#troubles.list
+  }
+
+  /** Bytes that wait for peers to read them. */
+  get queuedBytes(): number {
+    return [...this.#links.values()].reduce((sum, { link }) => sum + link.queuedBytes, 0)
+  }
+
   /**
    * Accepts links.
    *
@@ -223,7 +241,7 @@ export class Mesh {
       const known = this.#addresses.know(address, this.#options.transport, false)
       known.store ??= store
       known.subject = subject === '' ? undefined : subject
-      this.#members.hear({ store, address, age: 0 })
+      this.#members.hear({ store, address, age: 0 }, store)
     }
     this.#search.fillLater()
   }
@@ -334,6 +352,12 @@ export class Mesh {
       from?.rest() // a list of peers may name its reader
       return link.close('it is myself')
     }
+    if (this.#troubles.shuns(link.who ?? '')) {
+      return link.close(
+        'it was cut off a moment ago',
+        from ? closeCodes.silent : closeCodes.tryLater,
+      )
+    }
     const other = this.#links.get(identity.store)
     if (other !== undefined && this.#isBetter(other.link, link)) {
       from?.rest()
@@ -390,7 +414,8 @@ export class Mesh {
 
   #hearOf({ identity }: PeerLink): void {
     if (identity?.address === undefined) return
-    this.#members.hear({ store: identity.store, address: identity.address, age: 0 })
+    const { store, address } = identity
+    this.#members.hear({ store, address, age: 0 }, store)
   }
 
   /** Whether a link stays although another one to the same store has come (M1). */
@@ -403,7 +428,8 @@ export class Mesh {
 
   #ended(link: PeerLink, code: number, reason: string): void {
     const from = this.#greeting.get(link) ?? this.#linkOf(link)?.from
-    if (link.failure !== undefined) this.events.emit('warning', named(link.failure, link, from))
+    if (link.failure !== undefined)
+      this.#cutOff(link.failure, link.who ?? from?.subject ?? from?.address)
     this.#greeting.delete(link)
     const store = link.identity?.store
     if (store !== undefined && this.#links.get(store)?.link === link) {
@@ -416,6 +442,12 @@ export class Mesh {
     this.#search.fillLater()
     if (this.#links.size === 0) this.#owed?.release()
     this.#changed()
+  }
+
+  #cutOff({ code, message }: StatemeshError, peer = 'one that did not say who it is'): void {
+    const error = new StatemeshError(code, `the peer ${peer} was cut off: ${message}`)
+    this.#troubles.add(peer, error)
+    this.events.emit('warning', error)
   }
 
   /** Dials the user's addresses of a peer that rested while it was linked another way. */
@@ -443,17 +475,6 @@ export class Mesh {
     }
     this.#waiters.evaluate()
   }
-}
-
-/** Why we ended a link, and whose it was. */
-function named(
-  { code, message }: StatemeshError,
-  { identity, subject }: PeerLink,
-  from: PeerAddress | undefined,
-): StatemeshError {
-  const who =
-    subject ?? identity?.store ?? from?.subject ?? from?.address ?? 'one that did not say who it is'
-  return new StatemeshError(code, `the peer ${who} was cut off: ${message}`)
 }
 
 /** Whether a link ended otherwise than by the will of either end. */

@@ -9,9 +9,12 @@
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
 import type { CancelTimer } from '../base/time.ts'
 import type { DocumentName } from '../model/document-name.ts'
+import { documentWritersMax } from '../model/writer-limit.ts'
 import type { MemberEntry } from '../protocol/frame.ts'
 import { closeCodes } from '../protocol/link-rules.ts'
-import { type FrameOf, LinkSession } from '../sync/link-session.ts'
+import { Conduct, type ConductSizes } from '../sync/conduct.ts'
+import { LinkSession } from '../sync/link-session.ts'
+import type { FrameOf } from '../sync/link-session-options.ts'
 import type { Link } from '../transport/transport.ts'
 import type { Right } from '../trust/grants.ts'
 import { Pass } from '../trust/pass.ts'
@@ -45,6 +48,22 @@ export const messageBytesMax: number = 256 * 2 ** 20
 /** What may be under way to us that is not on our disk. */
 const windowBytes = 8 * 2 ** 20
 
+/** So much may be refused of what a peer sends before it is cut off. */
+const offencesMax = 10
+
+/**
+ * What one peer may keep up, and at once: more than another replica in this process comes to, and its
+ * documents when it begins. Opens and digests make us read a document.
+ */
+const conductSizes: ConductSizes = {
+  offencesMax,
+  updates: { perSecond: 200_000, burst: 400_000 },
+  bytes: { perSecond: 64 * 2 ** 20, burst: messageBytesMax },
+  requests: { perSecond: 1_000, burst: 16_384 },
+  joins: { perSecond: 2_000, burst: 16_384 },
+  writers: { perSecond: 4, burst: documentWritersMax },
+}
+
 /** How long the other end may take to introduce itself. */
 const greetingMilliseconds = 10_000
 
@@ -53,9 +72,6 @@ const renewMilliseconds = 60_000
 
 /** So many members are taken from one frame. */
 const membersMax = 64
-
-/** So much may be refused of what a peer sends before it is cut off. */
-const offencesMax = 10
 
 export class PeerLink {
   readonly dialled: boolean
@@ -87,6 +103,7 @@ export class PeerLink {
       generation: incarnation.generation,
       messageBytesMax,
       windowBytes,
+      conduct: new Conduct(conductSizes, time.monotonic()),
       blobs: options.context.blobs?.store,
       presences: options.context.presences,
       subject: () => this.subject,
@@ -97,7 +114,7 @@ export class PeerLink {
       onMembers: ({ links, members }) => {
         if (this.#state !== 'open') return
         this.#degree = links
-        this.#options.context.onMembers(members.slice(0, membersMax))
+        this.#options.context.onMembers(members.slice(0, membersMax), this.identity?.store ?? '')
       },
       onInterest: ({ patterns }) => this.documents.asked(patterns),
       onDigest: (channel, digests) => this.documents.heard(channel, digests),
@@ -113,7 +130,7 @@ export class PeerLink {
       context: options.context,
       right: name => this.#right(name),
       store: () => this.identity?.store ?? '',
-      who: () => this.subject ?? this.identity?.store ?? 'a peer',
+      who: () => this.who ?? 'a peer',
       onOffence: error => this.#offended(error),
       onFailure: error => this.fail(error),
     })
@@ -129,6 +146,16 @@ export class PeerLink {
   /** Who the peer's token was given to. */
   get subject(): string | undefined {
     return this.#pass?.subject
+  }
+
+  /** Who it is, for people; undefined until it has said so. */
+  get who(): string | undefined {
+    return this.subject ?? this.identity?.store
+  }
+
+  /** Bytes that wait for it to read them. */
+  get queuedBytes(): number {
+    return this.#options.link.bufferedBytes
   }
 
   /** How many links the peer has, by its own account. */

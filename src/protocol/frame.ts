@@ -13,6 +13,9 @@ export const subprotocol = 'statemesh.v1'
 
 export const protocolVersion = 1
 
+/** So many frames are in one message at most: a message of small ones takes some hundred times its bytes. */
+export const messageFramesMax = 65_536
+
 /** How safe an update is at the end that sent the ack. */
 export type AckLevel = 'received' | 'durable'
 
@@ -431,7 +434,8 @@ function withLength(body: Uint8Array): Uint8Array {
 export function decodeMessage(message: Uint8Array): Frame[] {
   const frames: Frame[] = []
   const reader = new Reader(message)
-  while (!reader.atEnd) {
+  for (let count = 0; !reader.atEnd; count++) {
+    if (count >= messageFramesMax) throw frameInvalid(`more than ${messageFramesMax} frames`)
     const frame = decodeBody(reader.varBytes())
     if (frame !== undefined) frames.push(frame)
   }

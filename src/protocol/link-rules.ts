@@ -32,6 +32,7 @@ export function errorOfClose(code: number, reason: string): StatemeshError {
 const errorsOfClose: ReadonlyMap<number, ErrorCode> = new Map([
   [closeCodes.tokenInvalid, 'TOKEN_INVALID'],
   [closeCodes.denied, 'ACCESS_DENIED'],
+  [closeCodes.noCommonVersion, 'PROTOCOL_UNSUPPORTED'],
   [closeCodes.tokenExpired, 'TOKEN_EXPIRED'],
 ])
 

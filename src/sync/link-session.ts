@@ -5,14 +5,18 @@
 
 import { concatBytes } from '../base/bytes.ts'
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
-import type { CancelTimer, TimeSource } from '../base/time.ts'
 import type { ReplicaDocument } from '../document/replica-document.ts'
 import type { DocumentName } from '../model/document-name.ts'
 import { type BlobFrame, isBlobFrame } from '../protocol/blob-frame.ts'
-import { decodeMessage, encodeFrame, type Frame, protocolVersion } from '../protocol/frame.ts'
-import { closeCodes, keepAlive } from '../protocol/link-rules.ts'
+import {
+  decodeMessage,
+  encodeFrame,
+  type Frame,
+  messageFramesMax,
+  protocolVersion,
+} from '../protocol/frame.ts'
+import { closeCodes } from '../protocol/link-rules.ts'
 import type { BlobStore } from '../storage/blobs/blob-store.ts'
-import type { Link } from '../transport/transport.ts'
 import { BlobDesk } from './blob-desk.ts'
 import { BlobRequests } from './blob-requests.ts'
 import {
@@ -21,54 +25,9 @@ import {
   DocumentChannel,
   type StreamFrame,
 } from './document-channel.ts'
-import type { PresenceExchange, PresenceLink } from './presence-exchange.ts'
-
-export type FrameOf<Type extends Frame['type']> = Extract<Frame, { type: Type }>
-
-export interface LinkSessionOptions {
-  link: Link
-  time: TimeSource
-  /** The id of this incarnation, for the hello. */
-  node: string
-  /** The incarnation of our store. */
-  generation: string
-  /** Whether the other end is a relay; see `ChannelOptions`. */
-  isRelay: boolean
-  /** The longest message that we accept. */
-  messageBytesMax: number
-  /** How many bytes may be under way to us without a durable ack; 0: any number. */
-  windowBytes: number
-  /** Blobs that the peer may be asked for, and may ask for where their document is open. */
-  blobs?: BlobStore | undefined
-  /** Hears who is here, and says so. */
-  presences?: PresenceExchange | undefined
-  /** Who the peer's token was given to, where one was asked for. */
-  subject?(): string | undefined
-  /** The peer has said hello; channels may be opened. */
-  onReady(hello: FrameOf<'hello'>): void
-  /** The peer says who else there is. */
-  onMembers?(members: FrameOf<'members'>): void
-  /** A relay names others who listen. */
-  onIntroduced?(introduce: FrameOf<'introduce'>): void
-  /** The peer asks for all that is stored here of some scopes. */
-  onInterest?(interest: FrameOf<'interest'>): void
-  /** The peer says what it holds of a channel's document. */
-  onDigest?(channel: DocumentChannel, digest: FrameOf<'digest'>): void
-  /** The peer opens a document that is not open here; see `answerOpen`. Default: it is refused. */
-  onOpened?(open: FrameOf<'open'>): void
-  /** The link ends for what the peer sent, or did not take. */
-  onMalformed?(error: StatemeshError): void
-  /** What the peer sent in a channel was refused. */
-  onOffence?(error: StatemeshError): void
-  /** The peer asks for a fresh token. */
-  onTokenAsked?(): void
-  /** The peer sends a fresh token of its own. */
-  onToken?(token: string): void
-  /** The peer says who it is. */
-  onPeer?(peer: FrameOf<'peer'>): void
-  /** The link is gone, and every channel on it has ended. */
-  onClose(code: number, reason: string): void
-}
+import type { FrameOf, LinkSessionOptions } from './link-session-options.ts'
+import { LinkWatch } from './link-watch.ts'
+import type { PresenceLink } from './presence-exchange.ts'
 
 /** More than the fields before an update ever take: four numbers, a tag and a flag. */
 const frameHeadBytesMax = 64
@@ -86,11 +45,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
   // Frames of this turn, which leave as one message.
   #outgoing: Uint8Array[] = []
   #outgoingBytes = 0
-  #lastReceived: number
-  #lastSent: number
-  // When the peer's window had room last, or the peer has made some.
-  #lastAcked = 0
-  #cancelKeepAlive: CancelTimer | undefined
+  readonly #watch: LinkWatch
   #pings = 0
   // Who waits for the answer to which ping.
   readonly #asked = new Map<number, () => void>()
@@ -117,7 +72,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
     const send = (frame: BlobFrame) => this.send(frame)
     this.blobs = blobs && new BlobRequests({ store: blobs, time, send })
     this.#blobDesk = blobs && this.#openBlobDesk(blobs)
-    this.#lastReceived = this.#lastSent = options.time.monotonic()
+    this.#watch = this.#openWatch()
     options.link.start({
       message: message => this.#receive(message),
       close: (code, reason) => this.#ended(code, reason),
@@ -125,7 +80,6 @@ export class LinkSession implements ChannelLink, PresenceLink {
     const { node, generation, messageBytesMax, windowBytes } = options
     const version = protocolVersion
     this.send({ type: 'hello', version, node, messageBytesMax, windowBytes, generation })
-    this.#watch()
     options.presences?.linked(this)
   }
 
@@ -202,7 +156,8 @@ export class LinkSession implements ChannelLink, PresenceLink {
     if (this.#closed) return
     const bytes = encodeFrame(frame)
     const bytesMax = this.#peer?.messageBytesMax ?? this.#options.messageBytesMax
-    if (this.#outgoingBytes + bytes.length > bytesMax) this.#flush()
+    const isFull = this.#outgoing.length >= messageFramesMax
+    if (isFull || this.#outgoingBytes + bytes.length > bytesMax) this.#flush()
     if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush())
     this.#outgoing.push(bytes)
     this.#outgoingBytes += bytes.length
@@ -235,11 +190,18 @@ export class LinkSession implements ChannelLink, PresenceLink {
   }
 
   hasCredit(channel: DocumentChannel): boolean {
-    const window = this.#peer?.windowBytes ?? 0
-    const room = window === 0 || this.#inFlightBytes < window
-    if (!room && this.#blocked.size === 0) this.#lastAcked = this.#options.time.monotonic()
+    const room = this.#hasRoom
+    if (!room && this.#blocked.size === 0) this.#watch.acked()
     if (!room) this.#blocked.add(channel)
     return room
+  }
+
+  /** Whether the peer's window has room; none is larger than ours, and a queue no longer than that. */
+  get #hasRoom(): boolean {
+    const { windowBytes, link } = this.#options
+    const window = Math.min(this.#peer?.windowBytes || Infinity, windowBytes || Infinity)
+    const isRead = windowBytes === 0 || link.bufferedBytes < windowBytes
+    return isRead && this.#inFlightBytes < window
   }
 
   spendCredit(bytes: number): void {
@@ -248,7 +210,11 @@ export class LinkSession implements ChannelLink, PresenceLink {
 
   returnCredit(bytes: number): void {
     this.#inFlightBytes -= bytes
-    this.#lastAcked = this.#options.time.monotonic()
+    this.#watch.acked()
+    this.#unblock()
+  }
+
+  #unblock(): void {
     const blocked = [...this.#blocked]
     this.#blocked.clear()
     for (const channel of blocked) channel.pump() // who finds no room is blocked again
@@ -268,14 +234,15 @@ export class LinkSession implements ChannelLink, PresenceLink {
   #flush(): void {
     if (this.#outgoing.length === 0) return
     this.#options.link.send(concatBytes(this.#outgoing))
+    this.#watch.sent(this.#outgoingBytes)
     this.#outgoing = []
     this.#outgoingBytes = 0
-    this.#lastSent = this.#options.time.monotonic()
   }
 
   #receive(message: Uint8Array): void {
     if (this.#closed) return
-    this.#lastReceived = this.#options.time.monotonic()
+    this.#watch.received()
+    this.#options.conduct?.arrived(this.#options.time.monotonic())
     try {
       const frames = decodeMessage(message)
       for (let at = 0; at < frames.length && !this.#closed; ) at += this.#handleFrom(frames, at)
@@ -284,7 +251,10 @@ export class LinkSession implements ChannelLink, PresenceLink {
     }
   }
 
-  #fail(error: StatemeshError, code: number = closeCodes.malformed): void {
+  #fail(
+    error: StatemeshError,
+    code: number = error.retryable ? closeCodes.silent : closeCodes.malformed,
+  ): void {
     this.#options.onMalformed?.(error)
     this.close(code, `${error.code}: ${error.message}`.slice(0, 120))
   }
@@ -292,6 +262,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
   /** Handles a frame, with those that follow it in the stream of its channel; answers how many. */
   #handleFrom(frames: readonly Frame[], at: number): number {
     const first = frames[at] as Frame
+    this.#options.conduct?.frame(first)
     if (this.#peer === undefined || !isStreamFrame(first)) {
       this.#handle(first)
       return 1
@@ -299,7 +270,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
     let end = at + 1
     const isNext = (frame: Frame | undefined) =>
       frame !== undefined && isStreamFrame(frame) && frame.channel === first.channel
-    while (isNext(frames[end])) end += 1
+    for (; isNext(frames[end]); end++) this.#options.conduct?.frame(frames[end] as Frame)
     this.#peerStreamed(first.channel, frames.slice(at, end) as StreamFrame[])
     return end - at
   }
@@ -356,7 +327,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
       right: document =>
         this.#channelsByName.get(document)?.peerNumber === undefined ? undefined : 'read',
       bytesMax: 0,
-      charge: () => undefined,
+      charge: bytes => this.#options.conduct?.blob(bytes),
       writable: () => this.#options.link.bufferedBytes < blobQueueBytesMax,
     })
   }
@@ -450,23 +421,15 @@ export class LinkSession implements ChannelLink, PresenceLink {
     this.#closedNumbers.delete(oldest as number)
   }
 
-  #watch(): void {
-    const { time } = this.#options
-    this.#cancelKeepAlive = time.after(keepAlive.checkMilliseconds, () => {
-      const now = time.monotonic()
-      if (now - this.#lastReceived >= keepAlive.deadMilliseconds) {
-        return this.#fail(new StatemeshError('LINK_FAILED', 'it is silent'), closeCodes.silent)
-      }
-      if (this.#blocked.size > 0 && now - this.#lastAcked >= keepAlive.deadMilliseconds) {
-        return this.#fail(
-          new StatemeshError('RATE_LIMITED', 'it acks too little'),
-          closeCodes.silent,
-        )
-      }
-      if (now - this.#lastSent >= keepAlive.idleMilliseconds) {
-        this.#ping()
-      }
-      this.#watch()
+  #openWatch(): LinkWatch {
+    const { time, link } = this.#options
+    return new LinkWatch({
+      time,
+      bufferedBytes: () => link.bufferedBytes,
+      isBlocked: () => this.#blocked.size > 0,
+      unblock: () => this.#unblock(),
+      ping: () => this.#ping(),
+      onDead: error => this.#fail(error),
     })
   }
 
@@ -489,7 +452,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
     this.blobs?.close()
     this.#blobDesk?.close()
     this.#asked.clear()
-    this.#cancelKeepAlive?.()
+    this.#watch.stop()
     for (const channel of this.#channels.values()) channel.end()
     this.#options.onClose(code, reason)
   }

@@ -7,6 +7,7 @@ import { StatemeshError } from '../../base/error.ts'
 import type { MemorySource } from '../../base/memory.ts'
 import type { CancelTimer, TimeSource } from '../../base/time.ts'
 import type { IntegrityMonitor } from '../../history/integrity/integrity-monitor.ts'
+import type { PeerTrouble } from '../../mesh/peer-troubles.ts'
 import { Recent } from '../recent.ts'
 import { Alarm, type AlarmChange } from './alarm.ts'
 import { ErrorLog } from './error-log.ts'
@@ -35,6 +36,7 @@ export interface HealthMonitorOptions extends HealthOptions {
   /** The figures that are not common; `stateBytes` among them, if known. */
   figures(): HealthFigures
   documents?(): readonly DocumentHealth[]
+  peers?(): readonly PeerTrouble[]
 }
 
 const listedMax = 100
@@ -108,6 +110,7 @@ export class HealthMonitor {
       errors: this.errors.tallies(),
       corruption: this.errors.damage,
       issues: this.#issues().slice(0, listedMax),
+      peers: this.#options.peers?.() ?? [],
       documents: (this.#options.documents?.() ?? []).toSorted(worstFirst).slice(0, listedMax),
     })
   }

@@ -1,5 +1,6 @@
 /** How a replica or a relay fares, as data: one model for both. */
 import type { FoundIssue } from '../../history/integrity/integrity-monitor.ts'
+import type { PeerTrouble } from '../../mesh/peer-troubles.ts'
 
 /**
  * What is measured. Every figure is a number that is better when it is smaller, or neither; one that
@@ -40,8 +41,9 @@ export interface HealthFigures {
   readonly clockStepMilliseconds?: number
   /** Of a relay: how late timers were at worst, over the last minute. */
   readonly eventLoopLagMilliseconds?: number
-  /** Of a relay: connections, and bytes that wait for readers. */
+  /** Of a relay. */
   readonly connections?: number
+  /** Bytes that wait for readers. */
   readonly queuedBytes?: number
 }
 
@@ -117,6 +119,8 @@ export interface HealthReport {
   readonly corruption: readonly FoundDamage[]
   /** The issues of the latest integrity reports; at most 100. */
   readonly issues: readonly FoundIssue[]
+  /** Of a replica: peers that were cut off, or differ for good, and why, the latest first; at most 100. */
+  readonly peers: readonly PeerTrouble[]
   /** The documents in memory, those furthest behind first; at most 100. */
   readonly documents: readonly DocumentHealth[]
 }

@@ -3,6 +3,7 @@ import type { MemorySource } from '../../base/memory.ts'
 import type { TimeSource } from '../../base/time.ts'
 import type { HybridClock } from '../../clock/hybrid-clock.ts'
 import type { DocumentSet } from '../../document/document-set.ts'
+import type { Mesh } from '../../mesh/mesh.ts'
 import type { DocumentName } from '../../model/document-name.ts'
 import { RegisterPartition } from '../../partition/register/register-partition.ts'
 import type { DocumentProgress } from '../../sync/document-progress.ts'
@@ -18,6 +19,7 @@ export interface ReplicaVitalsOptions extends HealthOptions {
   clock: HybridClock
   documents: DocumentSet
   meter: ReplicaMeter
+  mesh: Mesh | undefined
   storageFailing(): boolean
   /** Whether there is a relay, or peers. */
   shares: boolean
@@ -52,6 +54,7 @@ export class ReplicaVitals {
       ...options,
       figures: () => this.#figures(),
       documents: () => this.#documents(),
+      peers: () => options.mesh?.troubles ?? [],
     })
     meter.events.on('updated', () => this.monitor.update())
     // After this change, the document is one version on.
@@ -87,7 +90,7 @@ export class ReplicaVitals {
   }
 
   #figures(): HealthFigures {
-    const { clock, documents, shares, progress, unsynced, storageFailing } = this.#options
+    const { clock, documents, shares, progress, unsynced, storageFailing, mesh } = this.#options
     this.#clockLead.add(Math.max(0, clock.takeLead()))
     const loaded = documents.loaded
     let conflicts = 0
@@ -100,6 +103,7 @@ export class ReplicaVitals {
       clockLeadMilliseconds: this.#clockLead.value,
       ...(shares && { unsyncedDocuments: unsynced().size }),
       ...(progress && this.#sync(unsynced())),
+      ...(mesh && { queuedBytes: mesh.queuedBytes }),
     }
   }
 

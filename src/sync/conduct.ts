@@ -1,52 +1,32 @@
 /**
- * How much one connection may ask of the relay: rates of updates, bytes, joins and new writers, and
+ * How much one link may ask of a relay or a replica: rates of updates, bytes, joins and new writers, and
  * how often it may send what is refused. Beyond them it is told so, and served again later.
  */
-import { StatemeshError } from '../src/base/error.ts'
-import type { StateVector } from '../src/model/update-check.ts'
-import type { UpdateStructure } from '../src/model/update-structure.ts'
-import type { RelayLimits } from './relay-options.ts'
-import { type BucketSize, TokenBucket } from './token-bucket.ts'
-
-/** What a connection may do at once after a quiet time, in seconds of its rate. */
-const burstSeconds = 2
+import { StatemeshError } from '../base/error.ts'
+import { type BucketSize, TokenBucket } from '../base/token-bucket.ts'
+import type { StateVector } from '../model/update-check.ts'
+import type { UpdateStructure } from '../model/update-structure.ts'
+import type { Frame } from '../protocol/frame.ts'
 
 /** A client that sends them is broken or hostile; everything else may happen to anyone. */
 const offences: ReadonlySet<string> = new Set(['UPDATE_INVALID', 'DOCUMENT_NAME_INVALID'])
 
-/** The limits of a relay that concern the conduct of each connection. */
+/** The rates that one link may keep up. */
 export interface ConductSizes {
   readonly offencesMax: number
   readonly updates: BucketSize
   readonly bytes: BucketSize
+  /** Messages that are no updates, and no acks; they count as updates unless given. */
+  readonly requests?: BucketSize
   readonly joins: BucketSize
   readonly writers: BucketSize
-}
-
-export function conductSizes(limits: Readonly<RelayLimits>): ConductSizes {
-  const { updatesPerSecondMax, bytesPerSecondMax, joinsPerSecondMax, offencesMax } = limits
-  const { newWritersPerSecondMax, newWritersMax, channelsMax, messageBytesMax } = limits
-  return {
-    offencesMax,
-    updates: { perSecond: updatesPerSecondMax, burst: updatesPerSecondMax * burstSeconds },
-    bytes: {
-      perSecond: bytesPerSecondMax,
-      // One message of the longest kind must fit, whatever the rate.
-      burst: Math.max(bytesPerSecondMax * burstSeconds, messageBytesMax),
-    },
-    joins: {
-      perSecond: joinsPerSecondMax,
-      // A replica that comes back opens all its documents at once.
-      burst: Math.max(channelsMax, joinsPerSecondMax),
-    },
-    writers: { perSecond: newWritersPerSecondMax, burst: newWritersMax },
-  }
 }
 
 export class Conduct {
   readonly #offencesMax: number
   readonly #updates: TokenBucket
   readonly #bytes: TokenBucket
+  readonly #requests: TokenBucket
   readonly #joins: TokenBucket
   readonly #writers: TokenBucket
   #offences = 0
@@ -58,6 +38,7 @@ export class Conduct {
     this.#offencesMax = sizes.offencesMax
     this.#updates = new TokenBucket(sizes.updates, now)
     this.#bytes = new TokenBucket(sizes.bytes, now)
+    this.#requests = sizes.requests ? new TokenBucket(sizes.requests, now) : this.#updates
     this.#joins = new TokenBucket(sizes.joins, now)
     this.#writers = new TokenBucket(sizes.writers, now)
   }
@@ -65,6 +46,27 @@ export class Conduct {
   /** A message has arrived. */
   arrived(now: number): void {
     this.#now = now
+  }
+
+  /** A frame of a link has arrived whose parts nobody else counts. @throws RATE_LIMITED */
+  frame(frame: Frame): void {
+    switch (frame.type) {
+      case 'ack':
+        return
+      case 'skip':
+        return this.update(0)
+      case 'state':
+      case 'update':
+        return this.update(frame.update.length)
+      case 'open':
+      case 'resync':
+      case 'digest':
+      case 'interest':
+      case 'members':
+        return this.join()
+      default:
+        return this.request()
+    }
   }
 
   /** @throws RATE_LIMITED */
@@ -78,12 +80,12 @@ export class Conduct {
     if (!this.#bytes.take(bytes, this.#now)) throw limited('bytes')
   }
 
-  /** Anything else that makes the relay work. @throws RATE_LIMITED */
+  /** Anything else that makes this end work. @throws RATE_LIMITED */
   request(): void {
-    if (!this.#updates.take(1, this.#now)) throw limited('messages')
+    if (!this.#requests.take(1, this.#now)) throw limited('messages')
   }
 
-  /** What makes the relay read and send a document. @throws RATE_LIMITED */
+  /** What makes this end read and send a document. @throws RATE_LIMITED */
   join(): void {
     if (!this.#joins.take(1, this.#now)) throw limited('joins')
   }
