@@ -23,6 +23,19 @@ export const relayCrash: Fault = {
   },
 }
 
+/** A replica or the relay loses power while the log of a document is replaced by what it adds up to. */
+export const compactionCrash: Fault = {
+  name: 'crash in a compaction',
+  strike({ nodes, world }) {
+    const node = world.dice.pick(nodes)
+    node.disk.onReplace(() => node.crash())
+    return () => {
+      node.disk.onReplace(undefined)
+      node.start()
+    }
+  },
+}
+
 export const replicaRestart: Fault = {
   name: 'replica restart',
   strike(fleet) {

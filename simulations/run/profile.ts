@@ -86,6 +86,14 @@ const profiles: { readonly [name in ProfileName]: readonly FaultRate[] } = {
   swarm: everything,
 }
 
+const compactionCrashes: readonly FaultRate[] = [[machine.compactionCrash, 400, 200, 2000]]
+
+/** What strikes besides, where anything does: they draw from dice of their own. */
+const besides: { readonly [name in ProfileName]?: readonly FaultRate[] } = {
+  crashing: compactionCrashes,
+  swarm: compactionCrashes,
+}
+
 /** What strikes besides where replicas are linked with one another. */
 const meshed: { readonly [name in ProfileName]?: readonly FaultRate[] } = {
   partitioned: meshPartitions,
@@ -143,7 +151,8 @@ export function drawPlan(dice: Dice, profile: ProfileName, size: PlanSize): Plan
   // So short that documents are let go and come back while their changes are being written.
   const idleMilliseconds = own.chance(0.3) ? 2 : plan.idleMilliseconds
   const topology = chosen.some(({ guarded }) => guarded) ? 'relay' : drawTopology(own)
-  const later = topology === 'relay' ? [] : drawChosen(own, meshed[profile] ?? [], swarm)
+  const cuts = topology === 'relay' ? [] : drawChosen(own, meshed[profile] ?? [], swarm)
+  const later = [...cuts, ...drawChosen(own, besides[profile] ?? [], swarm)]
   return {
     ...plan,
     workloads: chosen,

@@ -57,6 +57,14 @@ export const plantedBugs: readonly PlantedBug[] = [
     },
   },
   {
+    name: 'a crash in a compaction leaves a log cut and nothing in its place',
+    profile: 'crashing',
+    plant: nothing,
+    prepare({ nodes }) {
+      for (const { disk } of nodes) disk.tear()
+    },
+  },
+  {
     name: 'a local flush does not wait for the disk',
     profile: 'crashing',
     plant: () => patchMethod(Journal.prototype, 'whenDurable', () => () => Promise.resolve()),

@@ -73,6 +73,13 @@ export class DiskImage {
     }
   }
 
+  /** Takes the updates away that a replacement merges, as a disk that does it in two steps would. */
+  cut(write: DiskWrite | undefined): void {
+    if (write?.kind !== 'replace') return
+    const log = this.#log(write.document)
+    log.updates = log.updates.filter(({ clock }) => clock > write.through)
+  }
+
   /** Takes back what an append added, as a disk that lied about its fsync would. */
   revert(write: DiskWrite): void {
     if (write.kind !== 'append') return

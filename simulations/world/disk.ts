@@ -28,6 +28,8 @@ export class Disk {
   #slowness = 1
   /** A disk that says fsync and does none: the canary that the checkers must find. */
   #lying: DiskWrite[] | undefined
+  #tears = false
+  #onReplace: (() => void) | undefined
   /** What lay on it when its process opened it, and what was written since. */
   #opened = new DiskImage()
   #tail: DiskWrite[] = []
@@ -76,6 +78,16 @@ export class Disk {
     this.#slowness = factor
   }
 
+  /** Calls back once, in the middle of the next group of writes that replaces a log; undefined: never. */
+  onReplace(callback: (() => void) | undefined): void {
+    this.#onReplace = callback
+  }
+
+  /** From now on a replacement that a crash cuts off has removed the old updates and not added the new. */
+  tear(): void {
+    this.#tears = true
+  }
+
   /** From now on nothing is durable before the process ends in peace. */
   lie(): void {
     this.#lying ??= []
@@ -122,6 +134,10 @@ export class Disk {
     writes: readonly DiskWrite[],
   ): Promise<(number | StatemeshError)[]> {
     this.#underWay = writes
+    if (this.#onReplace !== undefined && writes.some(({ kind }) => kind === 'replace')) {
+      this.#world.after(0, 'in the middle of a replacement', this.#onReplace)
+      this.#onReplace = undefined
+    }
     await this.#fsync(process)
     this.#underWay = []
     if (this.#full) throw new StatemeshError('STORAGE_UNAVAILABLE', 'no space left on the disk')
@@ -145,9 +161,11 @@ export class Disk {
     this.#underWay = []
     if (this.#lying !== undefined) this.#forgetLies()
     if (writes.length === 0) return
-    // In order, and each whole or not at all (S2 and S3 of the port).
+    // In order, and each whole or not at all (S2 and S3 of the port). LevelDB promises more: the
+    // group is one batch, sealed in its log, of which a crash leaves all or nothing.
     const kept = this.#full ? 0 : this.#world.dice.below(writes.length + 1)
     for (const write of writes.slice(0, kept)) this.#apply(write)
+    if (this.#tears) this.#image.cut(writes[kept])
     const how = kept === 0 ? 'lost' : kept === writes.length ? 'whole' : 'torn'
     this.#world.marks.hit(`crash with a group of writes ${how}`)
     const replace = writes.findIndex(({ kind }) => kind === 'replace')
