@@ -1,6 +1,10 @@
 /**
  * Runs that once failed, the smallest that still did, with what was wrong. They are replayed first,
  * for ever. `npm run simulate -- --profile P --seed N` prints the entry of a run that fails.
+ *
+ * A run is drawn from its seed. The draws of plans and workloads have changed a little since these
+ * were found: their profiles, faults, workloads and sizes are those that failed, what happens in
+ * them, and when, is not the same any more.
  */
 import type { ProfileName } from './run/profile.ts'
 import type { Cut } from './run/shrink.ts'

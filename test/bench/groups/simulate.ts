@@ -1,8 +1,9 @@
 /**
- * The simulator: how many operations it does with the full stack, five replicas and a relay. An
- * operation is one act of one player, with all that the fleet then does for it and the checkers look
+ * The simulator: how many operations it does with the full stack, five replicas and a relay that links
+ * them. An operation is one act of one player, with all that the fleet then does for it and the checkers look
  * at: some write several times, or wait for others that do.
  */
+import type { Plan } from '../../../simulations/run/plan.ts'
 import { simulate } from '../../../simulations/run/simulate.ts'
 import type { Benchmark } from '../figure.ts'
 
@@ -14,7 +15,8 @@ const replicas = 5
 async function runSeeds(first: number): Promise<number> {
   let done = 0
   for (let seed = first; seed < first + seeds; seed++) {
-    const result = await simulate({ seed, profile: 'calm', operations, replicas })
+    const adjust = (plan: Plan): Plan => ({ ...plan, topology: 'relay' })
+    const result = await simulate({ seed, profile: 'calm', operations, replicas, adjust })
     if (result.failure !== undefined) throw new Error(`seed ${seed}: ${result.failure}`)
     done += result.operations
   }
