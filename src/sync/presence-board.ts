@@ -4,7 +4,7 @@
  *
  * B1. What is gone does not come back with the clock it had: others may repeat what it said.
  * B2. That somebody is gone is believed with a later clock, which only the member itself gives; with
- *     the clock of its last word it is believed of the link that brought that word.
+ *     the clock of its last word it is believed when all links say so that brought that word.
  * B3. Where tokens are asked for, a member keeps its actor, and nobody else takes it off.
  */
 import {
@@ -40,7 +40,8 @@ interface Heard {
   lastSeen: number
   /** When it was last heard of (monotonic). */
   heardAt: number
-  from: PresenceLink
+  /** The links that have brought its last word, and have not taken it back. */
+  readonly from: Set<PresenceLink>
 }
 
 /** Members of one document; with states of the greatest length they are 16 million characters. */
@@ -99,6 +100,18 @@ export class PresenceBoard {
     return [...this.#heard.values()].map(({ entry }) => entry)
   }
 
+  /** What peers have said, and the relay has not. */
+  get saidByPeers(): Said[] {
+    return [...this.#heard.values()]
+      .filter(({ from }) => ![...from].some(({ isRelay }) => isRelay))
+      .map(({ entry }) => entry)
+  }
+
+  /** A link has ended: it takes back nothing any more. */
+  unlinked(link: PresenceLink): void {
+    for (const { from } of this.#heard.values()) from.delete(link)
+  }
+
   get members(): PresenceMember[] {
     return [...this.#heard.values()].map(({ entry, since, lastSeen }) =>
       presenceMember(entry, { since, lastSeen, self: false }),
@@ -108,6 +121,7 @@ export class PresenceBoard {
   #putOn(entry: Said, from: PresenceLink, at: { now: number; monotonic: number }): boolean {
     const { clientID, clock, state } = entry
     const known = this.#heard.get(clientID)
+    if (clock === known?.entry.clock && state === known.entry.state) known.from.add(from)
     if (clock <= (known?.entry.clock ?? this.#gone.get(clientID) ?? -1)) return false
     if (known === undefined && this.#heard.size >= presenceMembersMax) return false
     const { subject } = from
@@ -116,7 +130,7 @@ export class PresenceBoard {
     }
     const since = known?.since ?? at.now
     this.#heard.set(clientID, {
-      ...{ entry, since, from },
+      ...{ entry, since, from: new Set([from]) },
       lastSeen: at.now,
       heardAt: at.monotonic,
     })
@@ -127,9 +141,11 @@ export class PresenceBoard {
     const known = this.#heard.get(clientID)
     if (known === undefined) return false
     const last = known.entry.clock
-    if (clock < last || (clock === last && known.from !== from)) return false // B2
     const { subject } = from
     if (subject !== undefined && actorOf(known.entry.state) !== subject) return false // B3
+    // B2
+    if (clock < last || (clock === last && !known.from.delete(from))) return false
+    if (clock === last && known.from.size > 0) return false
     this.#remove(clientID, clock)
     return true
   }

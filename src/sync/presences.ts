@@ -3,7 +3,7 @@
  * of a scope, and collects what others announce; PROTOCOL.md, *Presence*.
  *
  * - N1. A replica that shows or asks for tokens speaks for itself alone. Others pass on what is news to
- *   them, to peers that listen; to a relay everybody speaks for itself.
+ *   them: to peers that listen, and to the relay what peers have said.
  * - N2. What is said of our own members by others is answered with a later clock.
  */
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
@@ -95,12 +95,14 @@ export class Presences implements PresenceExchange {
 
   unlinked(link: PresenceLink): void {
     this.#links.delete(link)
+    for (const { board } of this.#rooms.values()) board.unlinked(link)
   }
 
   opened(link: PresenceLink, document: DocumentName): void {
     const room = this.#rooms.get(document)
     if (room === undefined) return
     link.tell(document, nobody)
+    if (this.#options.passesOn && link.isRelay) tellAll(link, document, room.board.saidByPeers)
     // With a later clock: the relay may have taken us off when an earlier link ended.
     this.#announceSoon(room)
   }
@@ -188,11 +190,10 @@ export class Presences implements PresenceExchange {
     })
   }
 
-  /** Sends what was said of some to those who listen; of others, to peers alone (N1). */
+  /** Sends what was said of some to those who listen, but not back (N1). */
   #pass(room: PresenceRoom, entries: readonly AwarenessEntry[], source?: PresenceLink): void {
     for (const link of this.#links.keys()) {
-      if (link === source || (source !== undefined && link.isRelay)) continue
-      if (link.listens(room.name)) tellAll(link, room.name, entries)
+      if (link !== source && link.listens(room.name)) tellAll(link, room.name, entries)
     }
   }
 

@@ -4,15 +4,19 @@ import {
   createMemoryNetwork,
   createMemoryStorage,
   type Grant,
+  type Link,
   mintToken,
   openReplica,
   type Presence,
   type ReplicaOptions,
   room,
+  StatemeshError,
+  type Transport,
   tokenVerifier,
 } from '../../src/index.ts'
 import { type AwarenessEntry, encodeAwarenessUpdate } from '../../src/protocol/awareness-update.ts'
-import { decodeMessage, encodeFrame, type Frame } from '../../src/protocol/frame.ts'
+import { decodeMessage, encodeFrame, type Frame, subprotocol } from '../../src/protocol/frame.ts'
+import { websocketTransport } from '../../src/transport/websocket-transport.ts'
 import { runningRelay } from '../server/running-relay.ts'
 import { stockClient, synced } from '../server/stock-clients.ts'
 import { manualTime } from '../support/manual-time.ts'
@@ -187,6 +191,79 @@ describe('members of a scope among peers', () => {
     await waitUntil(() => seen(ann.here) === 'bob r, boss r' && seen(cid.here) === 'bob r, boss r')
   })
 })
+
+describe('members of a scope through a relay and among peers', () => {
+  it('all see one another, whichever way, and who goes', async () => {
+    const { url } = await runningRelay()
+    const bob = await member('bob', 'both', { listen: { port: 0 }, relay: url })
+    const ann = await member('ann', 'relay', { relay: url })
+    const cid = await member('cid', 'peer', { peers: bob.replica.addresses })
+    const all = 'ann relay, bob both, cid peer'
+    await waitUntil(() => [ann, bob, cid].every(({ here }) => seen(here) === all))
+    const later = await member('dan', 'relay', { relay: url })
+    await waitUntil(() => seen(later.here) === `${all}, dan relay`)
+    cid.here.leave()
+    await waitUntil(() => seen(ann.here) === 'ann relay, bob both, dan relay')
+    bob.replica.disconnect()
+    bob.replica.connect()
+    await waitUntil(() => seen(ann.here) === 'ann relay, bob both, dan relay')
+  })
+
+  it('are told to the relay when that is reached after the peers', async () => {
+    const { url } = await runningRelay()
+    const ann = await member('ann', 'relay', { relay: url })
+    const cid = await member('cid', 'peer', { listen: { port: 0 } })
+    const late = lateTransport(url)
+    const options = { relay: url, peers: cid.replica.addresses, transport: late.transport }
+    const bob = await member('bob', 'both', options)
+    await waitUntil(() => seen(bob.here) === 'bob both, cid peer')
+    late.open()
+    bob.replica.connect()
+    await waitUntil(() => seen(ann.here) === 'ann relay, bob both, cid peer')
+  })
+
+  it('stay for those who are linked with them when the relay has lost them', async () => {
+    const tokens = tokenVerifier({ secret })
+    const { url } = await runningRelay({ tokens })
+    const trusted = async (subject: string, options: Partial<ReplicaOptions>) => {
+      const grants: Grant[] = [{ scope: 'global', partition: '*', rights: 'write' }]
+      const token = await mintToken(secret, { subject, grants, seconds: 60 })
+      return member(subject, 'r', { relay: url, tokens, token, ...options })
+    }
+    const ann = await trusted('ann', { listen: { port: 0 } })
+    const late = lateTransport(url)
+    late.open()
+    const bob = await trusted('bob', { peers: ann.replica.addresses, transport: late.transport })
+    const eve = await trusted('eve', {})
+    const all = 'ann r, bob r, eve r'
+    await waitUntil(() => [ann, bob, eve].every(({ here }) => seen(here) === all))
+    await waitUntil(() => linked(ann.replica).length === 1)
+    late.close()
+    await waitUntil(() => seen(eve.here) === 'ann r, eve r')
+    await ann.replica.synced({ timeoutMilliseconds: 5_000 })
+    expect(seen(ann.here)).toBe(all)
+  })
+})
+
+/** A transport that reaches one address only from `open` to `close`. */
+function lateTransport(address: string) {
+  const direct = websocketTransport({ subprotocol })
+  const links = new Set<Link>()
+  let isOpen = false
+  const transport: Transport = {
+    async dial(to, options) {
+      if (to === address && !isOpen) throw new StatemeshError('LINK_FAILED', 'not there')
+      const link = await direct.dial(to, options)
+      if (to === address) links.add(link)
+      return link
+    },
+  }
+  const close = () => {
+    isOpen = false
+    for (const link of links) link.close(1000, '')
+  }
+  return { transport, open: () => (isOpen = true), close }
+}
 
 describe('a peer that says who is here', () => {
   /** A replica with a member, and the end of a link on which its presence is open. */

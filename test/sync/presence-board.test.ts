@@ -1,0 +1,39 @@
+/** Who is here, as several links tell of one member. */
+import { describe, expect, it } from 'vitest'
+import { PresenceBoard } from '../../src/sync/presence-board.ts'
+import type { PresenceLink } from '../../src/sync/presence-exchange.ts'
+
+const at = { now: 0, monotonic: 0 }
+const said = { clientID: 1, clock: 5, state: '{"actor":"bob"}' }
+const gone = { ...said, state: undefined }
+
+function linkTo(isRelay: boolean): PresenceLink {
+  const ignore = () => undefined
+  return { isRelay, subject: undefined, listens: () => true, tell: ignore, offended: ignore }
+}
+
+describe('a member of whom the relay and a peer have told', () => {
+  it.each(['relay', 'peer'])('stays until both take it back, the %s first', first => {
+    const board = new PresenceBoard()
+    const links = { relay: linkTo(true), peer: linkTo(false) }
+    const [one, other] = first === 'relay' ? [links.relay, links.peer] : [links.peer, links.relay]
+    expect(board.apply([said], one, at)).toEqual([said])
+    expect(board.apply([said], other, at)).toEqual([])
+    expect(board.apply([gone], one, at)).toEqual([])
+    expect(board.members).toHaveLength(1)
+    expect(board.apply([gone], other, at)).toEqual([gone])
+    expect(board.members).toEqual([])
+  })
+
+  it('is gone when the last link takes it back that is up', () => {
+    const board = new PresenceBoard()
+    const [relay, peer] = [linkTo(true), linkTo(false)]
+    board.apply([said], peer, at)
+    expect(board.saidByPeers).toEqual([said])
+    board.apply([said], relay, at)
+    expect(board.saidByPeers).toEqual([])
+    board.unlinked(peer)
+    expect(board.apply([gone], linkTo(false), at)).toEqual([])
+    expect(board.apply([gone], relay, at)).toEqual([gone])
+  })
+})
