@@ -64,6 +64,18 @@ function rankOf(key: IndexKey): number {
   }
 }
 
+/** Whether a key is equal to another only where what the two stand for is. */
+export function isExact(key: IndexKey): boolean {
+  switch (typeof key) {
+    case 'number':
+      return !Number.isNaN(key)
+    case 'object':
+      return key === null || (key instanceof Date && !Number.isNaN(key.getTime()))
+    default:
+      return typeof key === 'string' || typeof key === 'boolean' || key === undefined
+  }
+}
+
 /** What a field that was read counts as in an index: itself, or each element of an array. */
 export function keysOf(read: unknown): readonly IndexKey[] {
   if (!Array.isArray(read)) return [scalarOf(read)]

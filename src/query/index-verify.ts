@@ -1,7 +1,8 @@
 /** Compares an index with the entries that it is of. */
 import type { IndexKey } from './index-key.ts'
+import type { IndexRow } from './index-row.ts'
 import type { Subject } from './plain-value.ts'
-import { type IndexRow, listOf, type SecondaryIndex, sameRows } from './secondary-index.ts'
+import { listOf, type SecondaryIndex, sameRows } from './secondary-index.ts'
 
 /** What an index has of an entry, and what it should have; neither where an order is broken. */
 export interface IndexDifference {

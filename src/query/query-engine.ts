@@ -12,12 +12,14 @@ import type { StoredValue } from '../model/value.ts'
 import type { EntryReader, EntrySource } from '../partition/entry-source.ts'
 import { BestMatches } from './best-matches.ts'
 import { EntryFields } from './entry-fields.ts'
-import { type Conjunction, pathsOf, predicateOf, readFilter } from './filter.ts'
+import { type Conjunction, pathsOf, readFilter } from './filter.ts'
+import { rowOf } from './index-row.ts'
 import { type IndexDifference, verifyIndex } from './index-verify.ts'
 import { comparePositions, type Order, type Position, readSort, sortKeysOf } from './order.ts'
 import type { Subject } from './plain-value.ts'
 import { type Access, type OrderedAccess, type Plan, planOf } from './plan.ts'
-import { rowOf, SecondaryIndex, type Span } from './secondary-index.ts'
+import { predicateOf } from './predicate.ts'
+import { SecondaryIndex, type Span } from './secondary-index.ts'
 
 /** A filter and a sort, read against the indexes of one source. */
 export interface CompiledQuery {
@@ -373,11 +375,10 @@ function* keysIn(
 function foundBy(accesses: readonly Access[]): Iterable<string> {
   const [first, ...others] = accesses
   if (first === undefined) return []
-  let keys = new Set(keysOfAccess(first))
-  for (const access of others) {
-    const own = new Set(keysOfAccess(access))
-    keys = new Set([...keys].filter(key => own.has(key)))
-  }
+  const all = keysOfAccess(first)
+  if (others.length === 0 && first.kind === 'spans' && first.index.regular) return all
+  let keys = new Set(all)
+  for (const access of others) keys = new Set(keysOfAccess(access).filter(key => keys.has(key)))
   return keys
 }
 
@@ -388,8 +389,10 @@ function keysOfAccess(access: Access): string[] {
     case 'union':
       return access.accesses.flatMap(keysOfAccess)
     case 'spans': {
-      const rows = access.spans.flatMap(span => access.index.rows(span))
-      return [...rows.map(({ key }) => key), ...access.index.loose]
+      const { index, spans } = access
+      const keys = spans.flatMap(span => index.rows(span).map(({ key }) => key))
+      for (const key of index.loose) keys.push(key)
+      return keys
     }
   }
 }

@@ -8,26 +8,19 @@
  * I2. An entry whose one row says exactly what its fields hold is held as that row, any other as a
  *     list; `#irregular` counts those.
  */
-import { SortedList } from '../base/sorted-list.ts'
 import type { IndexChoice } from '../model/index-definition.ts'
 import { bucketsOf, readPath } from './entry-fields.ts'
-import { compareKeys, type IndexKey, keysOf, OpaqueKey, scalarOf } from './index-key.ts'
+import { compareKeys, type IndexKey, isExact, keysOf, scalarOf } from './index-key.ts'
+import { comparePrefix, compareRows, type IndexRow, keyAt, rowOf } from './index-row.ts'
 import type { Interval } from './interval.ts'
 import type { Subject } from './plain-value.ts'
+import { RowList } from './row-list.ts'
 
 /** One field of an index. */
 export interface IndexPart {
   readonly path: string
   /** The width of its buckets, where it is by those. */
   readonly bucket: number | undefined
-}
-
-/** The first of its keys stands apart: most indexes have one, and comparing rows is what they cost. */
-export interface IndexRow {
-  readonly first: IndexKey
-  readonly rest: readonly IndexKey[]
-  /** The entry's. */
-  readonly key: string
 }
 
 /** The rows of an entry; see I2. */
@@ -46,7 +39,7 @@ export class SecondaryIndex {
   readonly name: string
   readonly choice: IndexChoice<never>
   readonly parts: readonly IndexPart[]
-  #list = new SortedList<IndexRow>(compareRows)
+  #list = new RowList()
   readonly #rows = new Map<string, EntryRows>()
   readonly #loose = new Set<string>()
   #irregular = 0
@@ -90,7 +83,7 @@ export class SecondaryIndex {
       this.#note(key, rows)
       for (const row of listOf(rows)) all.push(row)
     }
-    this.#list = new SortedList(compareRows, all.sort(compareRows))
+    this.#list = new RowList(all.sort(compareRows))
   }
 
   /** What the rows of an entry have to be; an empty list where they would be too many. */
@@ -98,7 +91,7 @@ export class SecondaryIndex {
     const [part] = this.parts
     if (part !== undefined && this.parts.length === 1) {
       const read = readPart(subject, part)
-      if (!Array.isArray(read)) return exactly({ first: scalarOf(read), rest: none, key })
+      if (!Array.isArray(read)) return exactly(rowOf([scalarOf(read)], key))
     }
     const reads = this.parts.map(part => readPart(subject, part))
     const lists = reads.map(keysOf)
@@ -203,34 +196,6 @@ function readPart(subject: Subject, { path, bucket }: IndexPart): unknown {
   return bucket === undefined ? read : bucketsOf(read, bucket)
 }
 
-export function rowOf(keys: readonly IndexKey[], key: string): IndexRow {
-  return { first: keys[0], rest: keys.length > 1 ? keys.slice(1) : none, key }
-}
-
-const none: readonly IndexKey[] = []
-
-function keyAt({ first, rest }: IndexRow, part: number): IndexKey {
-  return part === 0 ? first : rest[part - 1]
-}
-
-function compareRows(a: IndexRow, b: IndexRow): number {
-  const byFirst = compareKeys(a.first, b.first)
-  if (byFirst !== 0) return byFirst
-  for (let index = 0; index < a.rest.length; index++) {
-    const order = compareKeys(a.rest[index], b.rest[index])
-    if (order !== 0) return order
-  }
-  return a.key === b.key ? 0 : a.key < b.key ? -1 : 1
-}
-
-function comparePrefix(row: IndexRow, prefix: readonly IndexKey[]): number {
-  for (let part = 0; part < prefix.length; part++) {
-    const order = compareKeys(keyAt(row, part), prefix[part])
-    if (order !== 0) return order
-  }
-  return 0
-}
-
 /** Whether an entry's rows are the same, in whichever order. */
 export function sameRows(a: EntryRows, b: EntryRows): boolean {
   if (!isList(a) && !isList(b)) return compareRows(a, b) === 0
@@ -250,11 +215,4 @@ function isList(rows: EntryRows): rows is readonly IndexRow[] {
 /** See I2. */
 function exactly(row: IndexRow): EntryRows {
   return isExact(row.first) && row.rest.every(isExact) ? row : [row]
-}
-
-/** Keys that are equal only where the fields are. */
-function isExact(key: IndexKey): boolean {
-  if (typeof key === 'number') return !Number.isNaN(key)
-  if (key instanceof Date) return !Number.isNaN(key.getTime())
-  return typeof key !== 'bigint' && !(key instanceof OpaqueKey)
 }
