@@ -40,7 +40,7 @@ export class EntryFields {
       this.#computed.set(name, (key, _, value) => this.#try(name, () => compute(value(), key)))
     } else if ('on' in choice) {
       const { on, bucket } = choice
-      this.#computed.set(name, (_, subject) => bucketsOf(resolve(subject, on), bucket))
+      this.#computed.set(name, (_, subject) => bucketsOf(readPath(subject, on), bucket))
     } else {
       this.#compound.add(name)
     }
@@ -93,6 +93,8 @@ export class EntryFields {
 
 /** What a path reads as; of an array of objects the fields of its elements. */
 export function readPath(subject: Subject, path: string): unknown {
+  // By far the most are a single name, which needs no more.
+  if (!path.includes('.')) return Object.hasOwn(subject, path) ? subject[path] : undefined
   return resolve(subject as object as never, path)
 }
 

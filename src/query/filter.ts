@@ -1,13 +1,12 @@
 /**
- * Filters: checked to the bottom, copied, and made into a predicate by mingo, which is given those of
- * its operators that only compare. Nothing in a filter is run.
+ * Filters: checked to the bottom, and copied for mingo, which is given those of its operators that only
+ * compare. Nothing in a filter is run.
  */
 import { Context } from 'mingo/core'
 import * as operators from 'mingo/operators/query'
-import { Query } from 'mingo/query'
 import { StatemeshError } from '../base/error.ts'
 import { pathFault } from '../model/index-definition.ts'
-import { isObject, type Subject } from './plain-value.ts'
+import { isObject } from './plain-value.ts'
 import { safePattern } from './safe-pattern.ts'
 
 /** Nobody writes one by hand that is deeper; a recursion stops here. */
@@ -36,18 +35,11 @@ type Criteria = { readonly [name: string]: unknown }
 
 const { $where, $expr, $jsonSchema, ...comparing } = operators
 /** What runs code is not there to be called, whatever a check may overlook. */
-const context = Context.init({ query: comparing } as never)
+export const operatorsAllowed: Context = Context.init({ query: comparing } as never)
 
 /** @param path what a name in the filter means @throws FILTER_INVALID */
 export function readFilter(filter: unknown, path: (name: string) => string): Conjunction {
   return new FilterReader(path).filter(filter, 0)
-}
-
-/** Whether a subject has what a filter asks for. */
-export function predicateOf({ criteria }: Conjunction): (subject: Subject) => boolean {
-  if (Object.keys(criteria).length === 0) return () => true
-  const query = new Query(criteria, { context, scriptEnabled: false })
-  return subject => query.test(subject)
 }
 
 /** The paths that a filter reads. */

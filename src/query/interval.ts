@@ -20,6 +20,13 @@ export function isPoint({ low, high }: Interval): boolean {
   return compareKeys(low, high) === 0
 }
 
+export function holds({ low, lowOpen, high, highOpen }: Interval, key: IndexKey): boolean {
+  const aboveLow = compareKeys(key, low)
+  if (aboveLow < 0 || (aboveLow === 0 && lowOpen)) return false
+  const aboveHigh = low === high ? aboveLow : compareKeys(key, high)
+  return aboveHigh < 0 || (aboveHigh === 0 && !highOpen)
+}
+
 export type Comparison = '$gt' | '$gte' | '$lt' | '$lte'
 
 /** All keys of a type that compare so with a key, and NaN too, which mingo holds to equal all. */

@@ -55,9 +55,9 @@ export type Plan =
 const prefixesMax = 1000
 /** To read a row of an index, where to try an entry is 1. */
 const rowCost = 0.1
-/** An intersection reads both sides, and saves trying what is in one only. */
+/** An intersection reads both sides, and saves trying what is in one only, which costs little more. */
 const intersectedMin = 64
-const intersectedRatio = 4
+const intersectedRatio = 1.5
 const intersectedMax = 3
 
 export interface PlanRequest {
