@@ -83,6 +83,7 @@ export const expectedMarks: { readonly [name in ProfileName]?: readonly string[]
     'warning CLOCK_DRIFT',
     'warning STORAGE_UNAVAILABLE',
   ],
+  crashing: ['fault: replica new disk'],
   datagram: ['fault: datagrams', 'message doubled', 'message held', 'message lost'],
 }
 

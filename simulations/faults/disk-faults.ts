@@ -85,6 +85,23 @@ export const replicaLostTail: Fault = {
   },
 }
 
+/**
+ * A replica comes back with a new disk: what a flush took to two machines is still on one. So it is the same
+ * replica each time, and none where another machine lost data.
+ */
+export const replicaNewDisk: Fault = {
+  name: 'replica new disk',
+  strike({ replicas, evidence, world }) {
+    const { losses } = evidence
+    const node = replicas.find(({ name }) => losses.has(name)) ?? world.dice.pick(replicas)
+    if (losses.size > 0 && !(losses.size === 1 && losses.has(node.name))) return undefined
+    return strikeReplica(node, () => {
+      node.disk.wipe()
+      return true
+    })
+  },
+}
+
 /** A replica comes back from a backup that was made while it ran. */
 export const replicaOldBackup: Fault = {
   name: 'replica old backup',

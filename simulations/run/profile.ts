@@ -86,6 +86,7 @@ const profiles: { readonly [name in ProfileName]: readonly FaultRate[] } = {
   swarm: everything,
 }
 
+const newDisks: readonly FaultRate[] = [[disk.replicaNewDisk, 4000, 20, 400]]
 const compactionCrashes: readonly FaultRate[] = [[machine.compactionCrash, 400, 200, 2000]]
 
 /** What strikes besides, where anything does: they draw from dice of their own. */
@@ -97,6 +98,7 @@ const besides: { readonly [name in ProfileName]?: readonly FaultRate[] } = {
 /** What strikes besides where replicas are linked with one another. */
 const meshed: { readonly [name in ProfileName]?: readonly FaultRate[] } = {
   partitioned: meshPartitions,
+  crashing: newDisks,
   swarm: meshPartitions,
 }
 

@@ -19,6 +19,7 @@ import { RegisterPartition } from '../../src/partition/register/register-partiti
 import { RegisterView } from '../../src/partition/register/register-view.ts'
 import { SecondaryIndex } from '../../src/query/secondary-index.ts'
 import { Incarnation } from '../../src/storage/incarnation.ts'
+import { Copies } from '../../src/sync/copies.ts'
 import { DocumentProgress } from '../../src/sync/document-progress.ts'
 import { Outbox } from '../../src/sync/outbox.ts'
 import { Pass } from '../../src/trust/pass.ts'
@@ -63,6 +64,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     prepare({ nodes }) {
       for (const { disk } of nodes) disk.tear()
     },
+  },
+  {
+    name: 'a flush to two machines waits for its own disk alone',
+    profile: 'crashing',
+    plant: () => patchMethod(Copies.prototype, 'count', () => () => Number.POSITIVE_INFINITY),
   },
   {
     name: 'a local flush does not wait for the disk',

@@ -124,6 +124,11 @@ export class Disk {
     return true
   }
 
+  /** Is another disk, with nothing on it. */
+  wipe(): void {
+    this.#image = new DiskImage()
+  }
+
   /** Flips a bit in a stored update, if there is one; false if not. */
   flipBit(): boolean {
     return this.#image.damage(this.#world.dice)
