@@ -5,6 +5,7 @@
 import * as Y from 'yjs'
 import { checkUpdate } from '../model/update-check.ts'
 import { readUpdateStructure } from '../model/update-structure.ts'
+import { LeanDoc } from './lean-doc.ts'
 
 export interface LoadedLog {
   readonly doc: Y.Doc
@@ -18,7 +19,7 @@ export interface LoadedLog {
  * @param origin of the transactions that load it
  */
 export function loadLog(guid: string, updates: readonly Uint8Array[], origin: unknown): LoadedLog {
-  const doc = new Y.Doc({ guid })
+  const doc = new LeanDoc({ guid })
   // One transaction, so that the cost of ending one is paid once.
   doc.transact(() => {
     for (const update of updates) Y.applyUpdate(doc, update, origin)
@@ -29,7 +30,7 @@ export function loadLog(guid: string, updates: readonly Uint8Array[], origin: un
 }
 
 function loadWithHoles(guid: string, updates: readonly Uint8Array[], origin: unknown): LoadedLog {
-  const doc = new Y.Doc({ guid })
+  const doc = new LeanDoc({ guid })
   const orphans = doc.transact(() => integrateWhole(doc, updates, origin), origin)
   return { doc, orphans }
 }
