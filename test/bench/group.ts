@@ -12,6 +12,22 @@ export function groupNames(): string[] {
     .sort()
 }
 
+/**
+ * The benchmarks that a word names: a group, or `GROUP/FIGURE` for the one that measures a figure.
+ *
+ * @throws an error where the group has no such figure
+ */
+export async function loadBenchmarks(
+  word: string,
+): Promise<{ group: string; benchmarks: readonly Benchmark[] }> {
+  const [group = '', figure] = word.split('/')
+  const benchmarks = await loadGroup(group)
+  if (figure === undefined) return { group, benchmarks }
+  const one = benchmarks.filter(({ figures }) => figure in figures)
+  if (one.length === 0) throw new Error(`no such figure: ${word}`)
+  return { group, benchmarks: one }
+}
+
 /** The benchmarks of a group, which `groupNames` has named. */
 export async function loadGroup(name: string): Promise<readonly Benchmark[]> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'

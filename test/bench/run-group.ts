@@ -1,11 +1,12 @@
-/** The process of one group: measures its benchmarks in turn and prints their figures. */
+/** The process of one group, or of a figure of it: measures its benchmarks in turn and prints their figures. */
 import { type Benchmark, Skip } from './figure.ts'
-import { loadGroup } from './group.ts'
+import { loadBenchmarks } from './group.ts'
 import { measure } from './measure.ts'
 
-async function runGroup(group: string): Promise<boolean> {
+async function run(word: string): Promise<boolean> {
   let succeeded = true
-  for (const benchmark of await loadGroup(group)) {
+  const { group, benchmarks } = await loadBenchmarks(word)
+  for (const benchmark of benchmarks) {
     if (!(await report(group, benchmark))) succeeded = false
   }
   return succeeded
@@ -32,4 +33,4 @@ function limitOf({ limits }: Benchmark, group: string, name: string): number {
   return limits?.[name.slice(group.length + 1)] ?? Number.POSITIVE_INFINITY
 }
 
-process.exitCode = (await runGroup(process.argv[2] as string)) ? 0 : 1
+process.exitCode = (await run(process.argv[2] as string)) ? 0 : 1

@@ -18,10 +18,17 @@ interface Hocuspocus {
 
 type Extension = new (options: object) => unknown
 
+/** The extension of version 3. */
+interface Sqlite {
+  readonly db: { get(sql: string, done: (error: Error | null, row?: object) => void): void }
+}
+
 const { Server } = load('@hocuspocus/server') as { Server: new (options: object) => Hocuspocus }
 
+const isVersion3 = Number(process.versions.node.split('.')[0]) < 22
+
 function sqliteExtension(): unknown {
-  if (Number(process.versions.node.split('.')[0]) < 22) {
+  if (isVersion3) {
     const { SQLite } = load('@hocuspocus/extension-sqlite') as { SQLite: Extension }
     return new SQLite({ database: data })
   }
@@ -52,12 +59,24 @@ function nodeSqlite(): object {
   }
 }
 
+/** The extension of version 3 makes its table without waiting; who joins before is refused. */
+async function tableMade({ db }: Sqlite): Promise<void> {
+  const sql = "SELECT name FROM sqlite_master WHERE name = 'documents'"
+  const made = () =>
+    new Promise<boolean>((resolve, reject) => {
+      db.get(sql, (error, row) => (error === null ? resolve(row !== undefined) : reject(error)))
+    })
+  while (!(await made())) await new Promise(resolve => setTimeout(resolve, 10))
+}
+
+const extension = sqliteExtension()
 const server = new Server({
   port: 0,
   address: '127.0.0.1',
   quiet: true,
-  extensions: [sqliteExtension()],
+  extensions: [extension],
 })
 await server.listen()
+if (isVersion3) await tableMade(extension as Sqlite)
 const { port } = server.httpServer.address() as AddressInfo
 process.stdout.write(`${JSON.stringify({ url: `ws://127.0.0.1:${port}` })}\n`)

@@ -34,12 +34,17 @@ function untilReady(raw: RawSocket, options: ClientOptions): Promise<void> {
   const splitter = new MessageSplitter()
   return new Promise((resolve, reject) => {
     void raw.closed.then(() => reject(new Error('the server has closed the socket')))
+    const take = (message: Buffer): void => {
+      onMessage?.(message)
+      const replies = dialect.reply?.(message, document, stateVector) ?? []
+      if (replies.length > 0) raw.send(replies)
+      if (dialect.isReady(message)) resolve()
+    }
     raw.onBytes(bytes => {
-      for (const message of splitter.push(bytes)) {
-        onMessage?.(message)
-        const replies = dialect.reply?.(message, document, stateVector) ?? []
-        if (replies.length > 0) raw.send(replies)
-        if (dialect.isReady(message)) resolve()
+      try {
+        for (const message of splitter.push(bytes)) take(message)
+      } catch (error) {
+        reject(error)
       }
     })
   })

@@ -10,7 +10,11 @@ export interface Dialect {
   path(document: string): string
   /** What a client sends first. */
   greeting(document: string, stateVector?: Uint8Array): Uint8Array[]
-  /** What a client sends in answer to a message, before it is up to date. */
+  /**
+   * What a client sends in answer to a message, before it is up to date.
+   *
+   * @throws an error with what the server says, when it refuses
+   */
   reply?(message: Uint8Array, document: string, stateVector?: Uint8Array): Uint8Array[]
   /** Whether a message from the server is the one that brings the client up to date. */
   isReady(message: Uint8Array): boolean
@@ -64,6 +68,8 @@ export const statemesh: Dialect = {
 }
 
 const hocuspocusType = { sync: 0, auth: 2 }
+/** In an answer to a token. */
+const permissionDenied = 1
 
 /** Hocuspocus puts the name of the document before each message, and wants a token first. */
 export const hocuspocus: Dialect = {
@@ -78,7 +84,11 @@ export const hocuspocus: Dialect = {
   ],
   // What comes before it has answered the token it may lose.
   reply(message, document, stateVector = nothing) {
-    if (message[1 + (message[0] as number)] !== hocuspocusType.auth) return []
+    const name = 1 + (message[0] as number)
+    if (message[name] !== hocuspocusType.auth) return []
+    if (message[name + 1] === permissionDenied) {
+      throw new Error(`the server refuses: ${Buffer.from(message.subarray(name + 3))}`)
+    }
     return [
       addressed(document, encoder => {
         encoding.writeVarUint(encoder, hocuspocusType.sync)
