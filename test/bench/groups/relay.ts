@@ -1,9 +1,14 @@
-/** The relay, each server in a process of its own: what a CPU second of it moves, and keeps. */
+/**
+ * The relay, each server in a process of its own: what a CPU second of it moves, and keeps. The
+ * baseline of acks is LevelDB with an fsync alone, at the same pace in the same run, so that their
+ * ratio says what of a figure is the disk's.
+ */
 import { seededRandom, systemRandom } from '../../../src/base/random.ts'
 import { inDirectory } from '../directory.ts'
 import type { Benchmark } from '../figure.ts'
 import { installedPeers } from '../peers/peer-kinds.ts'
 import { ours, oursStock, plainWs, type ServerKind } from '../relay/bench-server.ts'
+import { measureDisturbance } from '../relay/disturbance.ts'
 import { measureFanout } from '../relay/fanout.ts'
 import { measureLeftRooms, measureRooms } from '../relay/idle-rooms.ts'
 import { type IngestOptions, measureAcks, measureIngest } from '../relay/ingest.ts'
@@ -11,6 +16,7 @@ import { measureJoins, measurePlainSend } from '../relay/joining.ts'
 import { killRounds } from '../relay/kill-rounds.ts'
 import { measureLatency } from '../relay/latency.ts'
 import { sayOnce } from '../relay/process-usage.ts'
+import { measurePuts } from '../relay/synced-puts.ts'
 
 /** What each server starts for itself is its warm-up. */
 const few = { runs: 3, warmups: 0 }
@@ -59,8 +65,29 @@ const acks: Benchmark = {
   figures: { 'ack-p50': 'ms', 'ack-p99': 'ms' },
   ...few,
   async run() {
-    const { p50, p99 } = await measureAcks({ updatesPerSecond: 5_000, seconds: 8 })
-    return { 'ack-p50': p50, 'ack-p99': p99 }
+    const options = { updatesPerSecond: 5_000, seconds: 8 }
+    const value = await measureAcks(options)
+    const baseline = await measurePuts(options)
+    return {
+      'ack-p50': { value: value.p50, baseline: baseline.p50 },
+      'ack-p99': { value: value.p99, baseline: baseline.p99 },
+    }
+  },
+}
+
+/** A bystander's acks while damaged messages arrive; the baseline is the same one left alone. */
+const fuzzed: Benchmark = {
+  figures: { 'fuzzed-ack-p50': 'ms', 'fuzzed-ack-p99': 'ms', 'fuzz-messages': 'messages' },
+  ...few,
+  async run() {
+    const seed = Number(process.env.SEED ?? systemRandom.uint32() % 2 ** 30)
+    const options = { updatesPerSecond: 200, seconds: 8, seed }
+    const { calm, disturbed, messages } = await measureDisturbance(options)
+    return {
+      'fuzzed-ack-p50': { value: disturbed.p50, baseline: calm.p50 },
+      'fuzzed-ack-p99': { value: disturbed.p99, baseline: calm.p99 },
+      'fuzz-messages': messages,
+    }
   },
 }
 
@@ -95,7 +122,10 @@ const joins: Benchmark = {
       'join-10mb': { value: costs.join, baseline },
       'join-10mb-20-at-once': { value: costs.atOnce, baseline },
       'join-10mb-changed': { value: costs.afterChange, baseline },
-      'join-10mb-restarted': { value: costs.afterRestart, baseline },
+      'join-10mb-restarted': {
+        ...{ value: costs.afterRestart, baseline },
+        peers: { 'leveldb and ws': costs.stored },
+      },
       'join-10mb-10-behind': costs.tenBehind,
     }
   },
@@ -152,6 +182,7 @@ export const benchmarks: readonly Benchmark[] = [
   ingest('ingest-100-docs', { documents: 100, updates: 200_000, inFlight: 1_000 }),
   acks,
   latency,
+  fuzzed,
   joins,
   rooms,
   leftRooms,

@@ -23,8 +23,13 @@ export interface ServerKind {
   start(directory: string): Promise<BenchServer>
 }
 
+/** Where our relay has its database. */
+export function relayData(directory: string): string {
+  return join(directory, 'relay')
+}
+
 async function startOurs(directory: string): Promise<BenchServer> {
-  const relay = await startRelayProcess({ data: join(directory, 'relay') })
+  const relay = await startRelayProcess({ data: relayData(directory) })
   return benchServer(relay.url, relay.pid, async signal => void (await relay.kill(signal)))
 }
 

@@ -29,7 +29,7 @@ const warmupSeconds = 1
 
 /** The time from sending an update to its durable ack, in milliseconds. */
 export function measureAcks(options: PacedOptions): Promise<{ p50: number; p99: number }> {
-  return withRelay(server => paced(server, options))
+  return withRelay(({ url }) => measureAcksAt(url, options))
 }
 
 function withRelay<Result>(work: (server: BenchServer) => Promise<Result>): Promise<Result> {
@@ -77,9 +77,10 @@ async function ingest(
   return (each * documents) / seconds
 }
 
-async function paced(
-  { url }: BenchServer,
-  { updatesPerSecond, seconds }: PacedOptions,
+/** The same, of a relay that runs. */
+export async function measureAcksAt(
+  url: string,
+  { updatesPerSecond, seconds, clientID = 1 }: PacedOptions & { clientID?: number },
 ): Promise<{ p50: number; p99: number }> {
   const warmup = updatesPerSecond * warmupSeconds
   const total = warmup + updatesPerSecond * seconds
@@ -93,8 +94,8 @@ async function paced(
   }
   const writer = await AckedWriter.connect({
     url,
-    document: 'room:paced/notes',
-    clientID: 1,
+    document: `room:paced-${clientID}/notes`,
+    clientID,
     onAck,
   })
   await atPace(updatesPerSecond, total, count => {

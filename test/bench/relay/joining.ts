@@ -1,9 +1,16 @@
 /** What it costs a server that somebody joins a large document, in milliseconds of its CPU. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { inDirectory } from '../directory.ts'
 import { Skip } from '../figure.ts'
 import { type BenchClient, connectClient } from './bench-client.ts'
-import { type BenchServer, plainWs, type ServerKind } from './bench-server.ts'
+import {
+  type BenchServer,
+  plainWs,
+  relayData,
+  type ServerKind,
+  startScript,
+} from './bench-server.ts'
 import { numberedUpdate } from './numbered-updates.ts'
 import { loadCore, pin } from './process-usage.ts'
 import { MessageSplitter } from './raw-socket.ts'
@@ -22,6 +29,8 @@ export interface JoinCosts {
   afterChange: number
   /** The first one after a restart; stored state has to be read for it. */
   afterRestart: number
+  /** The first time that LevelDB alone reads as much, and `ws` sends it. */
+  stored: number
   /** By each of twenty who come at once. */
   atOnce: number
   /** By somebody who lacks the last ten entries. */
@@ -57,7 +66,12 @@ export function measureJoins(kind: ServerKind): Promise<JoinCosts> {
       await join(server, kind, 0, 'room:small/notes')
       await untilIdle(server)
       const afterRestart = await cost(server, 1, () => join(server, kind))
-      return { join: joined, atOnce, afterChange, afterRestart, tenBehind, bytes }
+      await server.stop('SIGTERM')
+      server = await startStored(directory)
+      await readStored(server, '')
+      await untilIdle(server)
+      const stored = await cost(server, 1, () => readStored(server, document))
+      return { join: joined, atOnce, afterChange, afterRestart, stored, tenBehind, bytes }
     } finally {
       await server.stop()
     }
@@ -82,6 +96,24 @@ export function measurePlainSend(bytes: number): Promise<number> {
       await server.stop()
     }
   })
+}
+
+function startStored(directory: string): Promise<BenchServer> {
+  const script = fileURLToPath(new URL('./stored-ws-server.js', import.meta.url))
+  return startScript(script, { args: [relayData(directory), document] })
+}
+
+async function readStored({ url }: BenchServer, name: string): Promise<void> {
+  const client = await connectClient({ url, dialect: plainWs.dialect, document })
+  const splitter = new MessageSplitter()
+  const ended = new Promise<void>(resolve => {
+    client.onBytes(chunk => {
+      if (splitter.push(chunk).some(message => message.equals(Buffer.from('end')))) resolve()
+    })
+  })
+  client.send([Buffer.from(name)])
+  await ended
+  client.end()
 }
 
 /** Waits until a server has done what it puts off, such as a compaction. */
