@@ -1,5 +1,10 @@
 /** The public surface of `statemesh`: re-exports only, and nothing inside imports it. */
-export { type ErrorCode, errorCodes, StatemeshError } from './base/error.ts'
+export {
+  type ErrorCode,
+  errorCodes,
+  StatemeshError,
+  type StatemeshErrorOptions,
+} from './base/error.ts'
 export type { MemoryReading, MemorySource } from './base/memory.ts'
 export { type RandomSource, seededRandom, systemRandom } from './base/random.ts'
 export { type CancelTimer, systemTime, type TimeSource } from './base/time.ts'
@@ -19,6 +24,8 @@ export {
   type EventOf,
   type EventSchemas,
   type EventsDefinition,
+  type EventType,
+  type StoredEvent,
 } from './history/events/event-definition.ts'
 export {
   type EventArrival,
@@ -75,6 +82,7 @@ export {
 export {
   type MigratedChange,
   type MigratedPartition,
+  type MigrateOptions,
   type MigrationReport,
   openMigrated,
   type SchemaStatus,
@@ -86,7 +94,11 @@ export {
   type MigrationsDefinition,
   storedPartition,
 } from './history/migrations/migration-definition.ts'
-export type { MigratedValue, MigrationFailure } from './history/migrations/migration-run.ts'
+export type {
+  MigratedValue,
+  MigrationFailure,
+  MigrationPlan,
+} from './history/migrations/migration-run.ts'
 export type { HistoryReplica } from './history/replica-port.ts'
 export {
   type ConcurrentWrite,
@@ -99,6 +111,7 @@ export {
 } from './history/versions/history.ts'
 export type { PastView } from './history/versions/past-view.ts'
 export type { Reversal } from './history/versions/reversal.ts'
+export type { UndoPlan } from './history/versions/undo.ts'
 export type { Version } from './history/versions/version-store.ts'
 export type { KeyDifference } from './history/versions/view-diff.ts'
 export { viewBytes, viewDigest } from './history/view-digest.ts'
@@ -115,15 +128,24 @@ export {
   splitDocumentName,
 } from './model/document-name.ts'
 export type { ActorId } from './model/id.ts'
-export type { BucketIndex, IndexChoice, IndexChoices } from './model/index-definition.ts'
+export type {
+  AnyIndexChoices,
+  BucketIndex,
+  IndexChoice,
+  IndexChoices,
+} from './model/index-definition.ts'
 export {
+  type AnyPolicyChoice,
   definePartition,
   type MergeChoice,
   type MergeFields,
+  type MergeTree,
   type PartitionDefinition,
   type PartitionOptions,
+  type PolicyChoice,
   type PolicyFunction,
   type PolicyName,
+  type RegisterPolicyName,
   type Sibling,
 } from './model/partition-definition.ts'
 export {
@@ -155,7 +177,17 @@ export {
   openCleaner,
 } from './observe/cleanup/cleaner.ts'
 export type { ArchivedBatch, ArchivedEntry } from './observe/cleanup/cleanup-archive.ts'
-export type { RetentionRule, RetentionRuleInput } from './observe/cleanup/retention-rule.ts'
+export type { CleanupReplica } from './observe/cleanup/due-search.ts'
+export {
+  type ClearOrphansRule,
+  type ExpireRule,
+  type ReapRule,
+  Retention,
+  type RetentionRule,
+  type RetentionRuleInput,
+  type RetireRule,
+  type TrimRule,
+} from './observe/cleanup/retention-rule.ts'
 export type { DocumentKind } from './observe/debugger/document-kind.ts'
 export type {
   BudgetState,
@@ -167,6 +199,7 @@ export type {
 } from './observe/debugger/document-state.ts'
 export {
   type ExportedDocument,
+  type ExportOptions,
   exportJson,
   type JsonExport,
   readJsonExport,
@@ -179,11 +212,7 @@ export {
   type DocumentSource,
   StateDebugger,
 } from './observe/debugger/state-debugger.ts'
-export {
-  type DeepChange,
-  diffStates,
-  type StateDifference,
-} from './observe/debugger/state-diff.ts'
+export { type DeepChange, diffStates, type StateDifference } from './observe/debugger/state-diff.ts'
 export { type WatchedChange, watchPartition } from './observe/debugger/watch.ts'
 export { writeState } from './observe/debugger/written-state.ts'
 export type { Threshold } from './observe/health/alarm.ts'
@@ -206,28 +235,35 @@ export type {
   BudgetPartition,
   DebitOptions,
   GrantOptions,
+  MemoOptions,
   Share,
 } from './partition/budget/budget-partition.ts'
-export type { CounterPartition } from './partition/counter-partition.ts'
+export type { LedgerEntry } from './partition/budget/budget-row.ts'
+export type { CounterChange, CounterPartition } from './partition/counter-partition.ts'
 export type { CrdtChange, CrdtPartition } from './partition/crdt-partition.ts'
 export {
   type Conflict,
   type ConflictChange,
+  type PickedSibling,
   pick,
   type Resolution,
   type ResolveOptions,
 } from './partition/inbox/inbox.ts'
-export { type ScopeInbox, scopeInbox } from './partition/inbox/inbox-scope.ts'
+export type { SettledSibling } from './partition/inbox/inbox-entry.ts'
+export { type InboxMember, type ScopeInbox, scopeInbox } from './partition/inbox/inbox-scope.ts'
 export type { LogPosition } from './partition/log/log-entry.ts'
 export type {
   LogArrival,
   LogEntry,
+  LogPageOptions,
   LogPartition,
   LogReport,
 } from './partition/log/log-partition.ts'
-export type { PartitionHandle } from './partition/open-partition.ts'
+export type { LogProblem } from './partition/log/log-view.ts'
+export type { AnyPartitionDefinition, PartitionHandle } from './partition/open-partition.ts'
 export type { RegisterChange, RegisterPartition } from './partition/register/register-partition.ts'
-export type { FieldConditions, Filter, Sort } from './query/filter-types.ts'
+export type { FieldConditions, Filter, Operand, Sort } from './query/filter-types.ts'
+export type { IndexKey } from './query/index-key.ts'
 export type { IndexDifference } from './query/index-verify.ts'
 export type { LiveChange, LiveQuery } from './query/live-query.ts'
 export type { Explanation, FindOptions, Found, Page, PageOptions } from './query/queries.ts'
@@ -240,20 +276,22 @@ export {
   type ScopedPartition,
   type ScopedQueries,
 } from './query/scoped-queries.ts'
-export {
-  openReplica,
-  type Replica,
-  type ReplicaEvents,
-} from './replica.ts'
+export { openReplica, type Replica, type ReplicaEvents } from './replica.ts'
 export type { ReplicaOptions } from './replica-options.ts'
 export { tableOf } from './state/check-state.ts'
-export { type ComposedModules, type ComposedState, composeModules } from './state/composed.ts'
+export {
+  type AnyModuleDefinition,
+  type ComposedModules,
+  type ComposedState,
+  composeModules,
+} from './state/composed.ts'
 export type { Draft, DraftTable } from './state/draft.ts'
 export {
   type Hierarchy,
   type HistoryMessage,
   type LevelDefinition,
   type LevelDefinitions,
+  type LevelName,
   openHierarchy,
   Settings,
   standardLevels,
@@ -290,6 +328,8 @@ export {
   defineModule,
   type ModuleDefinition,
   type ModuleOptions,
+  type ModulePolicy,
+  type Reducer,
 } from './state/module-definition.ts'
 export { openPartitionInvalidations } from './state/partition-invalidations.ts'
 export {
@@ -299,25 +339,43 @@ export {
   type PluginState,
   type PluginUsage,
 } from './state/plugin-state.ts'
-export { openProcess, type Process } from './state/process.ts'
 export {
+  type OpenProcessOptions,
+  openProcess,
+  type Process,
+  type RequestOptions,
+  type SendOptions,
+} from './state/process.ts'
+export {
+  type AnyMessageHandler,
   defineHandler,
   defineProcess,
   type MessageHandler,
   type ProcessDefinition,
   type ProcessMessage,
+  type ProcessOptions,
   type Reply,
+  type SentMessage,
   type Tags,
 } from './state/process-definition.ts'
 export { linkToProcess, type ProcessLink, type ProcessLinkOptions } from './state/process-link.ts'
 export { type ListenForMessagesOptions, listenForMessages } from './state/process-listener.ts'
-export { type Answer, openReadThrough, type ReadThrough } from './state/read-through.ts'
+export {
+  type Answer,
+  openReadThrough,
+  type ReadThrough,
+  type ReadThroughChange,
+  type RegisterDefinition,
+} from './state/read-through.ts'
+export type { OpenOptions, StateReplica } from './state/replica-port.ts'
 export { standardTransitions } from './state/standard-transitions.ts'
 export {
   defineTransition,
   openStateManager,
   type StateChanged,
   type StateManager,
+  type StateManagerEvents,
+  type StateManagerOptions,
   type Transition,
 } from './state/state-manager.ts'
 export { type Table, table } from './state/table.ts'
@@ -330,7 +388,8 @@ export type {
   InvalidationBus,
   InvalidationListener,
 } from './storage/layers/invalidation-bus.ts'
-export type { Layer } from './storage/layers/layer.ts'
+export type { KeyPattern } from './storage/layers/key-pattern.ts'
+export type { Layer, LayerRecord, LayerStamp } from './storage/layers/layer.ts'
 export type {
   LayeredStatistics,
   LayeredStore,
@@ -338,11 +397,11 @@ export type {
   LayerWriteOptions,
   WriteReceipt,
 } from './storage/layers/layered-store.ts'
-export { openArchiveLayer } from './storage/layers/level-layer.ts'
+export { type LevelLayerOptions, openArchiveLayer } from './storage/layers/level-layer.ts'
 export { type LayeredStoreOptions, openLayeredStore } from './storage/layers/open-layered-store.ts'
 export type { RedisOptions } from './storage/layers/redis-connection.ts'
 export { type ImportOptions, importDocuments } from './storage/level-import.ts'
-export { openLevelStorage } from './storage/level-storage.ts'
+export { type LevelStorageOptions, openLevelStorage } from './storage/level-storage.ts'
 export { createMemoryStorage } from './storage/memory-storage.ts'
 export type { DamagedRecord, Storage, StoredDocument, StoredUpdate } from './storage/storage.ts'
 export type { Blobs, DocumentBlobs } from './sync/blobs.ts'
@@ -351,7 +410,11 @@ export type { Presence, PresenceListener, PresenceState } from './sync/presence.
 export type { PresenceMember } from './sync/presence-board.ts'
 export type { TokenOption } from './sync/token-source.ts'
 export type { AcceptOptions, Acceptor, Listening } from './transport/acceptor.ts'
-export { createMemoryNetwork, type MemoryNetwork } from './transport/memory-transport.ts'
+export {
+  createMemoryNetwork,
+  type MemoryListenOptions,
+  type MemoryNetwork,
+} from './transport/memory-transport.ts'
 export type { PeerPort } from './transport/port-acceptor.ts'
 export {
   createPortNetwork,
@@ -360,7 +423,10 @@ export {
   type ProcessLike,
 } from './transport/port-network.ts'
 export type { DialOptions, Link, LinkHandlers, Transport } from './transport/transport.ts'
-export { websocketTransport } from './transport/websocket-transport.ts'
+export {
+  type WebSocketTransportOptions,
+  websocketTransport,
+} from './transport/websocket-transport.ts'
 export type { Grant, Right } from './trust/grants.ts'
 export type { Revocation } from './trust/revocations.ts'
 export {
