@@ -13,7 +13,10 @@ import { checkWebSocketAddress } from './transport/websocket-transport.ts'
 export interface ReplicaOptions extends PeerOptions {
   /** In whose name this replica writes, unless `open` is told otherwise. */
   actor: string
-  /** A directory for LevelDB (created when missing), or any other storage, which the replica closes. */
+  /**
+   * A directory for LevelDB (created when missing), or any other storage, which the replica closes: also
+   * when it cannot be opened, but not where these options are refused.
+   */
   storage: string | Storage
   /** The relay's address, such as `ws://127.0.0.1:4100`; without it the replica stays on its own. */
   relay?: string

@@ -65,6 +65,8 @@ export type ReplicaEvents = {
   compacted: CompactionReport
   /** An alert of `health()` was raised, changed its level, or ended. */
   alert: HealthAlertChange
+  /** The replica begins to close, and with it ends what was opened on it. */
+  closed: undefined
 }
 
 interface Parts {
@@ -168,12 +170,11 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     vitals.monitor.onAlert(alert => events.emit('alert', alert))
     events.on('warning', error => vitals.monitor.errors.add(error))
     events.on('rejected', ({ error }) => vitals.monitor.errors.add(error))
-    const parts: Parts = {
+    return new Replica({
       ...{ actor, storage, journal, incarnation, documents, outbox, clock, time, events },
       ...{ sync, mesh, replication, access, blobs, presences, meter, vitals },
       checkPolicies: options.checkPolicies ?? false,
-    }
-    return new Replica(parts)
+    })
   } catch (error) {
     await storage.close()
     throw error
@@ -458,8 +459,9 @@ export class Replica {
   }
 
   async #close(): Promise<void> {
-    const { sync, mesh, replication, vitals } = this.#parts
+    const { sync, mesh, replication, vitals, events } = this.#parts
     const { journal, documents, incarnation, storage } = this.#parts
+    events.emit('closed', undefined)
     vitals.monitor.close()
     for (const handle of this.#handles) handle.close()
     this.#parts.presences.close()

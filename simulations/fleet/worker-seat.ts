@@ -45,6 +45,7 @@ export function fleetSeat({ name, replica, dice, docs, record }: SeatOptions): F
     watched: {
       actor: name,
       flush: options => replica.flush(options),
+      on: (event, listener) => replica.on(event, listener),
       async open(scope, definition, options) {
         const partition = await replica.open(scope, definition, options)
         await document(scope, definition.name)

@@ -237,6 +237,7 @@ export class ReplicaNode {
           return replica.open(scope, definition, options)
         },
         flush: options => replica.flush(options),
+        on: (event, listener) => replica.on(event, listener),
       },
       dice: this.#dice.fork(),
       marks: this.#world.marks,

@@ -10,4 +10,6 @@ export interface HistoryReplica {
     definition: Definition,
     options?: { actor?: string },
   ): Promise<PartitionHandle<Definition>>
+  /** Calls `listener` when the replica begins to close. @returns ends it */
+  on(event: 'closed', listener: () => void): () => void
 }

@@ -74,9 +74,12 @@ describe('a replica on its own', () => {
   })
 
   it('refuses an invalid actor, and leaves the storage alone', async () => {
-    await expect(openReplica({ actor: '', storage: createMemoryStorage() })).rejects.toMatchObject({
-      code: 'ID_INVALID',
-    })
+    const storage = createMemoryStorage()
+    const refused = expect.objectContaining({ code: 'ID_INVALID' })
+    await expect(openReplica({ actor: '', storage })).rejects.toEqual(refused)
+    expect(await storage.documents()).toEqual([])
+    const replica = await openReplica({ actor: 'a1', storage })
+    await replica.close()
   })
 
   it('throws CLOSED from every call after close, and closes its handles', async () => {

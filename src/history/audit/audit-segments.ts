@@ -43,12 +43,14 @@ export class AuditSegments {
   readonly #options: AuditSegmentsOptions
   readonly #periodMilliseconds: number
   #open: AuditSegment[] = []
+  readonly #leave: () => void
   #cancel: CancelTimer | undefined
   #closed = false
 
   constructor(options: AuditSegmentsOptions) {
     this.#options = options
     this.#periodMilliseconds = options.retentionMilliseconds / 2
+    this.#leave = options.replica.on('closed', () => this.close())
   }
 
   get all(): readonly AuditSegment[] {
@@ -105,6 +107,7 @@ export class AuditSegments {
 
   close(): void {
     this.#closed = true
+    this.#leave()
     this.#cancel?.()
     for (const segment of [...this.#open]) this.#drop(segment)
   }

@@ -247,6 +247,18 @@ describe('the retention of a trail', () => {
     )
   })
 
+  it('leaves no timer behind when the replica ends', async () => {
+    const time = manualTime()
+    const replica = await openReplica({ actor: 'ann', storage: createMemoryStorage(), time })
+    const before = time.pending
+    await openAudit(replica, here, Short, { time })
+    const closed = await openAudit(replica, here, Short, { time })
+    expect(time.pending).toBeGreaterThan(before)
+    closed.close()
+    await replica.close()
+    expect(time.pending).toBe(0)
+  })
+
   it('is pruned by the owner alone where one is declared', async () => {
     const replica = await openReplica({ actor: 'ann', storage: createMemoryStorage() })
     const trail = await openAudit(replica, here, defineHistory({ of: Users, owner: 'bob' }))
