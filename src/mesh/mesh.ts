@@ -352,7 +352,7 @@ export class Mesh {
       from?.rest() // a list of peers may name its reader
       return link.close('it is myself')
     }
-    if (this.#troubles.shuns(link.who ?? '')) {
+    if (this.#troubles.shuns(link.proven)) {
       return link.close(
         'it was cut off a moment ago',
         from ? closeCodes.silent : closeCodes.tryLater,
@@ -428,8 +428,7 @@ export class Mesh {
 
   #ended(link: PeerLink, code: number, reason: string): void {
     const from = this.#greeting.get(link) ?? this.#linkOf(link)?.from
-    if (link.failure !== undefined)
-      this.#cutOff(link.failure, link.who ?? from?.subject ?? from?.address)
+    if (link.failure !== undefined) this.#cutOff(link.failure, link, from)
     this.#greeting.delete(link)
     const store = link.identity?.store
     if (store !== undefined && this.#links.get(store)?.link === link) {
@@ -444,9 +443,11 @@ export class Mesh {
     this.#changed()
   }
 
-  #cutOff({ code, message }: StatemeshError, peer = 'one that did not say who it is'): void {
+  #cutOff({ code, message }: StatemeshError, link: PeerLink, from: PeerAddress | undefined): void {
+    const named = link.who ?? from?.subject ?? from?.address
+    const peer = named ?? 'one that did not say who it is'
     const error = new StatemeshError(code, `the peer ${peer} was cut off: ${message}`)
-    this.#troubles.add(peer, error)
+    this.#troubles.add(peer, error, link.proven)
     this.events.emit('warning', error)
   }
 

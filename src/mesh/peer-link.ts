@@ -153,6 +153,11 @@ export class PeerLink {
     return this.subject ?? this.identity?.store
   }
 
+  /** Who it is, as far as it cannot pass for somebody else; where no tokens are asked for nobody looks. */
+  get proven(): string | undefined {
+    return this.#options.context.access === undefined ? this.identity?.store : this.subject
+  }
+
   /** Bytes that wait for it to read them. */
   get queuedBytes(): number {
     return this.#options.link.bufferedBytes

@@ -42,7 +42,8 @@ export class PeerTroubles {
     return [...this.#troubles.values()].reverse()
   }
 
-  add(peer: string, { code, message }: StatemeshError): void {
+  /** @param proven the peer by what it cannot have made up; undefined while nobody has looked */
+  add(peer: string, { code, message }: StatemeshError, proven?: string): void {
     const key = `${code} ${peer}`
     const count = (this.#troubles.get(key)?.count ?? 0) + 1
     put(this.#troubles, key, {
@@ -50,13 +51,14 @@ export class PeerTroubles {
       lastAt: this.#time.now(),
       lastMessage: message,
     })
-    if (!misconduct.has(code)) return
-    put(this.#shunned, peer, this.#time.monotonic() + shunMilliseconds)
+    if (proven === undefined || !misconduct.has(code)) return
+    put(this.#shunned, proven, this.#time.monotonic() + shunMilliseconds)
   }
 
   /** Whether a peer has misbehaved a moment ago. */
-  shuns(peer: string): boolean {
-    return (this.#shunned.get(peer) ?? 0) > this.#time.monotonic()
+  shuns(proven: string | undefined): boolean {
+    const until = proven === undefined ? undefined : this.#shunned.get(proven)
+    return until !== undefined && until > this.#time.monotonic()
   }
 }
 

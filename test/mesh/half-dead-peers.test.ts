@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
+import { type Grant, mintToken, tokenVerifier } from '../../src/index.ts'
 import type { Frame } from '../../src/protocol/frame.ts'
 import { type FrameClient, frameClient, hello } from '../server/frame-client.ts'
 import { manualTime } from '../support/manual-time.ts'
@@ -175,6 +176,20 @@ describe('a peer that', () => {
     b.connect()
     await waitUntil(() => linked(a).length === 2)
     await goOn()
+  })
+
+  it('passes for somebody else, and misbehaves, keeps nobody out', async () => {
+    const secret = 'a secret of more than thirty-two bytes'
+    const tokens = tokenVerifier({ secret })
+    const grants: Grant[] = [{ scope: 'global', partition: '*', rights: 'write' }]
+    const token = (subject: string) => mintToken(secret, { subject, grants, seconds: 60 })
+    const a = await openPeer('a', { tokens, token: await token('a') })
+    const evil = await frameClient(a.addresses[0] as string)
+    evil.send({ type: 'peer', store: 'b', address: '', token: 'none' }, hello)
+    expect(await evil.closed).toBeGreaterThan(4000)
+    expect(a.health().peers).toMatchObject([{ peer: 'b' }])
+    await openPeer('b', { peers: a.addresses, tokens, token: await token('b') })
+    await waitUntil(() => linked(a).length === 1)
   })
 
   it('speaks an older version is named', async () => {
