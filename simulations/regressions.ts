@@ -68,4 +68,15 @@ export const regressions: readonly Regression[] = [
     found:
       'what built on an update that a disk had lost was applied in part, and not sent when that was back',
   },
+  {
+    seed: 440202,
+    profile: 'calm',
+    operations: 81,
+    replicas: 2,
+    faults: [],
+    workloads: ['visitors'],
+    topology: 'bridge',
+    found:
+      'a document that a peer had put away and taken up again got a second channel, and then no answer',
+  },
 ]

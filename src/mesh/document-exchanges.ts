@@ -265,6 +265,8 @@ export class DocumentExchanges {
     const { incarnation, copies, onChange } = this.#options.context
     const exchange = this.#exchange(document.name)
     exchange.refusal = undefined
+    // Else the next change opens a second channel, and the peer that leaves the first is answered no more.
+    exchange.rests = false
     const store = this.#options.store()
     const channel = this.#session.openChannel(document, incarnation.generation, {
       acked: (level, version) => {
