@@ -87,7 +87,7 @@ const profiles: { readonly [name in ProfileName]: readonly FaultRate[] } = {
 }
 
 const newDisks: readonly FaultRate[] = [[disk.replicaNewDisk, 4000, 20, 400]]
-const compactionCrashes: readonly FaultRate[] = [[machine.compactionCrash, 400, 200, 2000]]
+const compactionCrashes: readonly FaultRate[] = [[machine.compactionCrash, 150, 200, 2000]]
 
 /** What strikes besides, where anything does: they draw from dice of their own. */
 const besides: { readonly [name in ProfileName]?: readonly FaultRate[] } = {

@@ -58,7 +58,7 @@ export const transitions: Workload = {
       last += 1
       return last
     }
-    const shared: Shared = { archiving: dice.pick([0, 0, 0.01]), ended: new Map(), fresh }
+    const shared: Shared = { archiving: dice.pick([0, 0.01, 0.03]), ended: new Map(), fresh }
     return {
       async join(seat: Seat): Promise<Player> {
         const talk = await openModule(seat.watched, scope, Talk)
