@@ -97,6 +97,8 @@ export interface PartitionDefinition<
   readonly budget: BudgetRules | undefined
   /** The indexes that queries may use. */
   readonly indexes: AnyIndexChoices | undefined
+  /** Whether no entry of a log may be trimmed, since others count on the first ones. */
+  readonly permanent: boolean
 }
 
 export interface PartitionOptions<Value, Chosen extends PolicyChoice<Value>> {
@@ -110,13 +112,15 @@ export interface PartitionOptions<Value, Chosen extends PolicyChoice<Value>> {
   budget?: BudgetRules
   /** Only with policies of keys with whole values. They are of this replica, and are not stored. */
   indexes?: IndexChoices<Value>
+  /** Only with the policy `log`: nothing of it is trimmed, nor cleaned up. False unless given. */
+  permanent?: boolean
 }
 
 /**
  * Declares a partition.
  *
  * @throws PARTITION_INVALID for a malformed name, an unknown policy, option or merge choice, merge
- * choices or indexes with another policy, malformed indexes, or a version that is not a positive
+ * choices, indexes or permanence with another policy, malformed indexes, or a version that is not a positive
  * integer
  */
 export function definePartition<
@@ -134,7 +138,8 @@ export function definePartition<Value = unknown>(
 export function definePartition<Value, Chosen extends PolicyChoice<Value>>(
   options: PartitionOptions<Value, Chosen>,
 ): PartitionDefinition<Value, Chosen> {
-  const { name, policy, schema, version = 1, merge, budget, indexes, ...others } = options
+  const { name, policy, schema, version = 1, merge, budget, indexes, ...rest } = options
+  const { permanent = false, ...others } = rest
   parsePartitionName(name)
   const [stray] = Object.keys(others)
   if (stray !== undefined) throw invalid(name, `unknown option "${stray}"`)
@@ -156,6 +161,7 @@ export function definePartition<Value, Chosen extends PolicyChoice<Value>>(
     const fault = indexesFault(indexes as AnyIndexChoices)
     if (fault !== undefined) throw invalid(name, fault)
   }
+  if (permanent && policy !== 'log') throw invalid(name, 'only a log can be permanent')
   return Object.freeze({
     name,
     policy,
@@ -164,6 +170,7 @@ export function definePartition<Value, Chosen extends PolicyChoice<Value>>(
     merge: merge as MergeTree | undefined,
     budget: budget && Object.freeze({ ...budget }),
     indexes: indexes && (Object.freeze({ ...indexes }) as AnyIndexChoices),
+    permanent,
   })
 }
 

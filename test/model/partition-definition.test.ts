@@ -23,6 +23,14 @@ describe('a partition definition', () => {
     expect(definition).toMatchObject({ version: 1, schema: undefined })
   })
 
+  it('is permanent only as a log, and only if that is said', () => {
+    expect(definePartition({ name: 'notes', policy: 'log' }).permanent).toBe(false)
+    expect(definePartition({ name: 'notes', policy: 'log', permanent: true }).permanent).toBe(true)
+    expect(() => definePartition({ name: 'users', policy: 'merge', permanent: true })).toThrow(
+      refused,
+    )
+  })
+
   it.each([0, -1, 1.5, Number.NaN, 2 ** 53, '1', null])('refuses the version %j', version => {
     expect(() =>
       definePartition({ name: 'users', policy: 'crdt', version: version as number }),

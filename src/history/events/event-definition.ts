@@ -51,7 +51,8 @@ export function defineEvents<const Schemas extends EventSchemas>(options: {
   events: Schemas
 }): EventsDefinition<Schemas> {
   const { name, events } = options
-  const partition = definePartition<StoredEvent, 'log'>({ name, policy: 'log' })
+  // A projection folds from the first event on.
+  const partition = definePartition<StoredEvent, 'log'>({ name, policy: 'log', permanent: true })
   if (Object.keys(events).length === 0) {
     throw new StatemeshError('PARTITION_INVALID', `${name}: an event log has at least one type`)
   }

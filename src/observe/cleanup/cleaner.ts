@@ -70,13 +70,16 @@ const sampleMax = 10
  * Opens cleanup on a replica, and the rules that are kept as state.
  *
  * @throws OPTION_INVALID for a rule that is none, a rule that archives where there is no archive,
- * or a partition that is neither registers nor a log; as `Replica.open` does
+ * or a partition that is neither registers nor a log, or is a permanent one; as `Replica.open` does
  */
 export async function openCleaner(
   replica: CleanupReplica,
   options: CleanerOptions,
 ): Promise<Cleaner> {
-  for (const { name, policy } of options.partitions) {
+  for (const { name, policy, permanent } of options.partitions) {
+    if (permanent) {
+      throw new StatemeshError('OPTION_INVALID', `${name}: a permanent log is not cleaned up`)
+    }
     if (policy !== 'crdt' && policy !== 'counter' && policy !== 'budget') continue
     throw new StatemeshError('OPTION_INVALID', `${name}: a ${policy} is not cleaned up`)
   }

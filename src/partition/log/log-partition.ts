@@ -65,6 +65,7 @@ const pageEntries = 256
 export class LogPartition<Value = unknown> {
   readonly #host: PartitionHost
   readonly #schema: z.ZodType<Value> | undefined
+  readonly #permanent: boolean
   readonly #view: LogView
   readonly #listeners = new Emitter<{ arrival: readonly LogArrival<Value>[] }>()
   readonly #feed: TransactionFeed<readonly LogArrival<Value>[] | StatemeshError>
@@ -74,6 +75,7 @@ export class LogPartition<Value = unknown> {
   constructor(definition: PartitionDefinition<Value>, host: PartitionHost) {
     this.#host = host
     this.#schema = definition.schema
+    this.#permanent = definition.permanent
     this.#feed = new TransactionFeed(host.doc, notice => {
       if (notice instanceof StatemeshError) host.report(notice)
       else this.#listeners.emit('arrival', notice)
@@ -140,9 +142,10 @@ export class LogPartition<Value = unknown> {
    * lost. Entries that this replica has not seen stay, wherever they are.
    *
    * @returns how many went
-   * @throws CLOSED
+   * @throws OPTION_INVALID for a permanent log, CLOSED
    */
   trim(entries: Iterable<Pick<LogPosition, 'writer' | 'seq'>>): number {
+    if (this.#permanent) throw new StatemeshError('OPTION_INVALID', 'the log is permanent')
     const given = new Set([...entries].map(({ writer, seq }) => `${writer}:${seq}`))
     const found = this.#beginnings(({ writer, seq }) => given.has(`${writer}:${seq}`))
     if (found.length === 0) return 0

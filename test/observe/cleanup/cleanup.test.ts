@@ -1,7 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { z } from 'zod'
 import {
   conversation,
   createMemoryStorage,
+  defineEvents,
   definePartition,
   openReplica,
   type Replica,
@@ -314,6 +316,20 @@ describe('rules of cleanup', () => {
     const report = await turning(time, cleaner.run())
     expect(report.count).toBe(1)
     expect(report.problems.map(({ code }) => code)).toEqual(Array(3).fill('OPTION_INVALID'))
+  })
+
+  it('cannot be about a log of events, which is not trimmed by hand either', async () => {
+    const replica = await openReplica({ actor: 'ann', storage: createMemoryStorage() })
+    onTestFinished(() => replica.close())
+    const { partition } = defineEvents({ name: 'orders', events: { placed: z.string() } })
+    const old = { does: 'trim', partition: 'orders', afterMilliseconds: 0, archive: false } as const
+    const refused = expect.objectContaining({ code: 'OPTION_INVALID' })
+    const options = { partitions: [...partitions, partition], rules: { old } }
+    await expect(openCleaner(replica, options)).rejects.toEqual(refused)
+    const orders = await replica.open(here, partition)
+    const placed = orders.append({ type: 'placed', data: 'tea' })
+    expect(() => orders.trim([placed])).toThrow(refused)
+    expect(orders.length).toBe(1)
   })
 
   it('end in a code where they are wrong', async () => {
