@@ -13,7 +13,6 @@ import { listen, type RelayServer } from '../http-server.ts'
 import { MergeThread } from '../merge-thread.ts'
 import { RelayMetrics } from '../metrics.ts'
 import { createRelay, type Relay } from '../relay.ts'
-import { checkDataDirectory } from './data-directory.ts'
 import { giveMemoryBack } from './idle-memory.ts'
 import { log, setLogLevel } from './log.ts'
 import { readText, readTokenKeys } from './token-keys.ts'
@@ -81,7 +80,6 @@ async function openStorage(
   metrics: RelayMetrics,
   relay: () => Relay | undefined,
 ): Promise<Storage> {
-  await checkDataDirectory(location)
   const merger = new MergeThread()
   return withCompaction(await openLevelStorage({ location, crc32 }), {
     time: systemTime,

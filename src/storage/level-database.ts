@@ -8,6 +8,7 @@
  */
 import { Level } from 'level'
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
+import { checkLevelFiles } from './level-files.ts'
 import type { KeyRange } from './level-keys.ts'
 
 export type ByteLevel = Level<Uint8Array, Uint8Array>
@@ -37,7 +38,13 @@ export class LevelDatabase {
   }
 
   /** @throws STORAGE_LOCKED, STORAGE_CORRUPT, STORAGE_UNAVAILABLE */
-  static async open(level: ByteLevel): Promise<LevelDatabase> {
+  static async open(
+    location: string,
+    create: (location: string) => ByteLevel = createByteLevel,
+  ): Promise<LevelDatabase> {
+    // Before it is made: it begins to open by itself.
+    await checkLevelFiles(location)
+    const level = create(location)
     const database = new LevelDatabase(level)
     await attempt('open the database', () => level.open())
     return database

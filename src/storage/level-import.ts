@@ -2,7 +2,7 @@
 import { StatemeshError } from '../base/error.ts'
 import { parseDocumentName } from '../model/document-name.ts'
 import { checkWholeUpdate } from '../model/whole-update.ts'
-import { createByteLevel, LevelDatabase, type Operation } from './level-database.ts'
+import { LevelDatabase, type Operation } from './level-database.ts'
 import {
   documentRange,
   recordKey,
@@ -35,7 +35,7 @@ export async function importDocuments({ location, documents }: ImportOptions): P
     parseDocumentName(document)
     checkWholeUpdate(update)
   }
-  const database = await LevelDatabase.open(createByteLevel(location))
+  const database = await LevelDatabase.open(location)
   try {
     for (const document of documents.keys()) await checkAbsent(database, document)
     const owes = (await database.get(recordKey(relayRecord))) !== undefined

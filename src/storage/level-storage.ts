@@ -14,7 +14,7 @@ import { readUpdateStructure } from '../model/update-structure.ts'
 import { ByteSlab } from './byte-slab.ts'
 import { type Crc, crc32c } from './crc.ts'
 import { GroupCommit, type WriteOutcome } from './group-commit.ts'
-import { type ByteLevel, createByteLevel, LevelDatabase, type Operation } from './level-database.ts'
+import { type ByteLevel, LevelDatabase, type Operation } from './level-database.ts'
 import {
   clockEnd,
   clockOfUpdateKey,
@@ -55,8 +55,8 @@ export interface LevelStorageOptions {
  * STORAGE_UNAVAILABLE
  */
 export async function openLevelStorage(options: LevelStorageOptions): Promise<Storage> {
-  const create = options.createDatabase ?? createByteLevel
-  return new LevelStorage(await LevelDatabase.open(create(options.location)), options)
+  const { location, createDatabase } = options
+  return new LevelStorage(await LevelDatabase.open(location, createDatabase), options)
 }
 
 type Write =

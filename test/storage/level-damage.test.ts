@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Level } from 'level'
@@ -183,6 +183,29 @@ describe('a database that cannot be opened', () => {
     await ours(storage => storage.append('doc', updateSaying('x')))
     for (const path of await filesEnding(name)) await writeFile(path, content)
     await expect(open()).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' })
+  })
+
+  it('is STORAGE_CORRUPT when CURRENT is missing, and leaves the data alone', async () => {
+    await ours(storage => storage.append('doc', updateSaying('x')))
+    const current = join(directory.path, 'CURRENT')
+    const content = await readFile(current)
+    await rm(current)
+    const before = await readdir(directory.path)
+    await expect(open()).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' })
+    expect(await readdir(directory.path)).toEqual(before)
+    await writeFile(current, content)
+    await ours(async storage => expect(await storage.documents()).toEqual(['doc']))
+  })
+
+  it('is no error when a crash cut the making of the database short', async () => {
+    await ours(storage => storage.append('doc', updateSaying('x')))
+    const [manifest] = await filesEnding('MANIFEST')
+    const begun = join(directory.path, 'begun')
+    await mkdir(begun)
+    await copyFile(manifest as string, join(begun, 'MANIFEST-000001'))
+    const storage = await openLevelStorage({ location: begun })
+    expect(await storage.documents()).toEqual([])
+    await storage.close()
   })
 
   it('is STORAGE_UNAVAILABLE when a file is missing, as LevelDB calls that an I/O error', async () => {

@@ -11,13 +11,7 @@ import { StatemeshError, toStatemeshError } from '../../base/error.ts'
 import { systemTime, type TimeSource } from '../../base/time.ts'
 import { type Codec, deflate } from '../codec.ts'
 import { GroupCommit } from '../group-commit.ts'
-import {
-  type ByteLevel,
-  createByteLevel,
-  type Entry,
-  LevelDatabase,
-  type Operation,
-} from '../level-database.ts'
+import { type ByteLevel, type Entry, LevelDatabase, type Operation } from '../level-database.ts'
 import type { KeyRange } from '../level-keys.ts'
 import type { KeyPattern } from './key-pattern.ts'
 import type { Layer, LayerRecord, LayerStamp } from './layer.ts'
@@ -52,8 +46,7 @@ export async function openArchiveLayer(options: LevelLayerOptions): Promise<Laye
 }
 
 async function open(name: string, options: LevelLayerOptions, codec?: Codec): Promise<Layer> {
-  const create = options.createDatabase ?? createByteLevel
-  const database = await LevelDatabase.open(create(options.location))
+  const database = await LevelDatabase.open(options.location, options.createDatabase)
   return new LevelLayer(name, database, options.time ?? systemTime, codec)
 }
 
