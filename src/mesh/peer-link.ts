@@ -52,13 +52,14 @@ const windowBytes = 8 * 2 ** 20
 const offencesMax = 10
 
 /**
- * What one peer may keep up, and at once: more than another replica in this process comes to, and its
- * documents when it begins. Opens and digests make us read a document.
+ * What one peer may keep up, and at once. Its window slows down who writes as fast as it can: of updates and
+ * bytes no replica comes to as much, in this process or on a faster machine. Opens and digests make us
+ * read a document.
  */
 const conductSizes: ConductSizes = {
   offencesMax,
-  updates: { perSecond: 200_000, burst: 400_000 },
-  bytes: { perSecond: 64 * 2 ** 20, burst: messageBytesMax },
+  updates: { perSecond: 1_000_000, burst: 1_000_000 },
+  bytes: { perSecond: 2 ** 29, burst: 2 ** 29 },
   requests: { perSecond: 1_000, burst: 16_384 },
   joins: { perSecond: 2_000, burst: 16_384 },
   writers: { perSecond: 4, burst: documentWritersMax },

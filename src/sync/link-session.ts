@@ -387,7 +387,9 @@ export class LinkSession implements ChannelLink, PresenceLink {
   #peerStreamed(number: number, frames: readonly StreamFrame[]): void {
     const channel = this.#peerChannels.get(number)
     if (channel !== undefined) return channel.stream(frames)
-    if (!this.#closedNumbers.has(number)) this.#nackUnknown(number, 'never opened')
+    if (this.#closedNumbers.has(number)) return
+    for (const _ of frames) this.#options.conduct?.request()
+    this.#nackUnknown(number, 'never opened')
   }
 
   #nackUnknown(channel: number, message: string): void {
