@@ -4,6 +4,8 @@
  */
 import { z } from 'zod'
 import { StatemeshError } from '../src/base/error.ts'
+import type { Thresholds } from '../src/observe/health/thresholds.ts'
+import { thresholdList } from './health-thresholds.ts'
 import {
   defaultRelayLimits,
   type Forwarding,
@@ -29,6 +31,8 @@ export interface RelayConfig {
   tokenIssuer: string | undefined
   tokenAudience: string | undefined
   logLevel: LogLevel
+  /** Instead of the defaults, signal by signal. */
+  thresholds: Thresholds | undefined
   limits: RelayLimits
 }
 
@@ -104,6 +108,11 @@ const settings = {
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
     .describe('What is logged: debug, info, warn, error or silent'),
+  thresholds: thresholdList
+    .optional()
+    .describe(
+      'When figures of /health are worth an alert, with commas between: signal=warning:critical or signal=off',
+    ),
 }
 
 const limitNames = Object.keys(defaultRelayLimits) as (keyof RelayLimits)[]
@@ -165,11 +174,11 @@ export function readConfig({
   }
   const all = parsed.data as unknown as Omit<RelayConfig, 'limits'> & RelayLimits
   const { host, port, data, restored, forward, insecure, discovery } = all
-  const { origins, addressHeader, logLevel } = all
+  const { origins, addressHeader, logLevel, thresholds } = all
   const { tokenSecret, tokenSecretFile, tokenKeys, tokenIssuer, tokenAudience } = all
   return {
     ...{ host, port, data, restored, forward, insecure, discovery },
-    ...{ origins, addressHeader, logLevel },
+    ...{ origins, addressHeader, logLevel, thresholds },
     ...{ tokenSecret, tokenSecretFile, tokenKeys, tokenIssuer, tokenAudience },
     limits: Object.fromEntries(limitNames.map(name => [name, all[name]])) as unknown as RelayLimits,
   }

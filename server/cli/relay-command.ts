@@ -112,13 +112,14 @@ async function start(
   { config, tokens, metrics, onRelay }: StartOptions,
 ): Promise<RelayServer> {
   const { host, port, restored, forward, insecure, discovery } = config
-  const { origins, addressHeader, limits } = config
+  const { origins, addressHeader, limits, thresholds } = config
   const relay = await createRelay({
     storage,
     ...{ restored, forward, discovery },
     limits,
     meter: metrics,
     ...(tokens && { tokens }),
+    ...(thresholds && { thresholds }),
     onEvent: event => log({ ...event }),
   })
   onRelay(relay)

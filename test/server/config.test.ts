@@ -45,6 +45,23 @@ describe('the configuration of a relay', () => {
     expect(() => readConfig({ file })).toThrow(invalid(what))
   })
 
+  it('reads thresholds of health, signal by signal, and leaves what they say of durations', () => {
+    const environment = {
+      STATEMESH_THRESHOLDS: 'queuedBytes=10:50, corruptions=off,residentBytes=:9e',
+    }
+    expect(() => readConfig({ environment })).toThrow(invalid('residentBytes=:9e'))
+    const file = { thresholds: ['queuedBytes=10:50', 'corruptions=off', 'residentBytes=:9.5'] }
+    expect(readConfig({ file }).thresholds).toEqual({
+      queuedBytes: { warning: 10, critical: 50, forMilliseconds: 10_000 },
+      corruptions: undefined,
+      residentBytes: { critical: 9.5 },
+    })
+    expect(readConfig({}).thresholds).toBeUndefined()
+    for (const wrong of ['queuedBytes', 'queuedBytes=', 'conflicts=1', 'toString=1', '']) {
+      expect(() => readConfig({ flags: { thresholds: wrong } })).toThrow(invalid('thresholds'))
+    }
+  })
+
   it('names everything that is wrong at once', () => {
     const file = { port: 'x', channelsMax: 'y' }
     expect(() => readConfig({ file })).toThrow(invalid('port'))
