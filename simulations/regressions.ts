@@ -79,4 +79,15 @@ export const regressions: readonly Regression[] = [
     found:
       'a document that a peer had put away and taken up again got a second channel, and then no answer',
   },
+  {
+    seed: 920103,
+    profile: 'long-offline',
+    operations: 100,
+    replicas: 3,
+    faults: ['offline', 'disconnect', 'stall'],
+    workloads: ['visitors', 'budgets'],
+    topology: 'bridge',
+    found:
+      'what a peer sent on a second channel for a document was not acked up to the last ack on the first',
+  },
 ]

@@ -151,6 +151,8 @@ export class DocumentChannel implements UpdateSource {
 
   /** The peer's `open`, the first or one that restarts the exchange. */
   opened(frame: FrameOf<'open'>): void {
+    // Another number is another stream, which counts from 1 again.
+    if (frame.channel !== this.#peerNumber) this.#receivedSeq = this.#ackedSeq = 0
     this.#peerNumber = frame.channel
     this.#inbound.restart()
     this.#handlers.generation(frame.generation)
@@ -374,7 +376,7 @@ export class DocumentChannel implements UpdateSource {
   async #ackWhenDurable(): Promise<void> {
     this.#acking = true
     while (!this.#ended && this.#ackedSeq < this.#receivedSeq) {
-      const [seq, bytes] = [this.#receivedSeq, this.#receivedBytes]
+      const [peer, seq, bytes] = [this.#peerNumber, this.#receivedSeq, this.#receivedBytes]
       try {
         await this.document.durable()
       } catch (thrown) {
@@ -382,8 +384,9 @@ export class DocumentChannel implements UpdateSource {
         continue // the journal tries again, and answers after its pause
       }
       if (this.#ended) return
-      this.#ackedSeq = seq
       this.#release(bytes)
+      if (peer !== this.#peerNumber) continue // it was of a stream that is over
+      this.#ackedSeq = seq
       this.#link.send({ type: 'ack', channel: this.#peer, level: 'durable', seq })
     }
     this.#acking = false
