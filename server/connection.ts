@@ -17,6 +17,7 @@ import {
 import { closeCodes } from '../src/protocol/link-rules.ts'
 import { BlobDesk } from '../src/sync/blob-desk.ts'
 import { Conduct } from '../src/sync/conduct.ts'
+import { LinkIntake } from '../src/sync/link-intake.ts'
 import type { Link } from '../src/transport/transport.ts'
 import { accessDenied } from '../src/trust/access.ts'
 import { includesRight } from '../src/trust/grants.ts'
@@ -55,6 +56,7 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
   readonly id: number
   readonly address: string | undefined
   readonly #pressure: LinkPressure
+  readonly #intake: LinkIntake
   readonly #access: LinkAccess
   readonly #conduct: Conduct
   /** From when the peer first asks for a blob or brings one. */
@@ -88,6 +90,13 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
     const { messageBytesMax, windowBytes } = relay.limits
     this.#conduct = new Conduct(relay.conduct, this.#lastReceived)
     this.#pressure = new LinkPressure(this, relay)
+    this.#intake = new LinkIntake({
+      time: relay.time,
+      // Parts of a stream are counted where they can be refused by their numbers.
+      admits: (frame, now) => isPartOfStream(frame) || this.#conduct.admits(frame, now),
+      handle: frames => this.#onFrames(frames),
+      onFlood: error => this.#end(error),
+    })
     link.start({
       message: message => this.#onMessage(message),
       close: code => this.#onClose(code),
@@ -252,10 +261,19 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
   }
 
   #onMessage(message: Uint8Array): void {
+    if (this.#draining) return
     this.#lastReceived = this.#relay.time.monotonic()
     this.#conduct.arrived(this.#lastReceived)
     try {
-      for (const frame of decodeMessage(message)) {
+      this.#intake.take(decodeMessage(message))
+    } catch (thrown) {
+      this.#fail(thrown)
+    }
+  }
+
+  #onFrames(frames: readonly Frame[]): void {
+    try {
+      for (const frame of frames) {
         if (this.#draining) return
         this.#onFrame(frame)
       }
@@ -277,6 +295,7 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
   #onClose(code: number): void {
     this.#draining = true
     this.#pressure.stop()
+    this.#intake.stop()
     this.#blobs?.close()
     this.#access.stop()
     this.#relay.introductions?.leave(this)
@@ -288,7 +307,6 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
   #onFrame(frame: Frame): void {
     if (frame.type === 'hello') return this.#onHello(frame)
     if (this.#peerMessageBytesMax === undefined) throw malformed('the first frame is not a hello')
-    if (!isPartOfStream(frame)) this.#conduct.request()
     switch (frame.type) {
       case 'open':
         return this.#onOpen(frame)
@@ -305,7 +323,6 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
       case 'nack':
         return this.#channels.ofNumber(frame.channel)?.nacked()
       case 'resync':
-        this.#conduct.join()
         return this.#channels.ofNumber(frame.channel)?.resync(readStateVector(frame.stateVector))
       case 'ping':
         return this.#onPing(frame.nonce)
@@ -316,7 +333,6 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
         this.#blobs ??= this.#blobDesk()
         return this.#blobs.ask(frame)
       case 'introduce':
-        this.#conduct.join()
         return this.#relay.introductions?.introduce(this, this.#access, frame.peers)
       case 'token':
         return this.#access.renew(frame.token, () => this.#applyRights())
@@ -354,7 +370,6 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
 
   #onOpen(frame: FrameOf<'open'>): void {
     if (frame.channel === 0) throw malformed('channels are numbered from 1')
-    this.#conduct.join()
     const stateVector = readStateVector(frame.stateVector)
     let document: DocumentName
     try {

@@ -47,7 +47,7 @@ export const defaultRelayLimits: Readonly<RelayLimits> = {
   messageBytesMax: 64 * MiB,
   documentBytesMax: 32 * MiB,
   documentWritersMax,
-  channelsMax: 4096,
+  channelsMax: 16_384,
   connectionsPerAddressMax: 4096,
   updatesPerSecondMax: 100_000,
   bytesPerSecondMax: 64 * MiB,

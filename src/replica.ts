@@ -194,7 +194,9 @@ export class Replica {
     this.blobs = new Blobs(parts.blobs)
     const { sync, mesh, events } = parts
     for (const others of [sync?.events, mesh?.events]) {
-      others?.on('state', () => events.emit('status', this.status))
+      others?.on('state', () => {
+        if (events.has('status')) events.emit('status', this.status)
+      })
       others?.on('rejected', rejection => events.emit('rejected', rejection))
       others?.on('warning', error => events.emit('warning', error))
     }
@@ -279,7 +281,7 @@ export class Replica {
   async scopes({ name: partition }: AnyPartitionDefinition): Promise<Scope[]> {
     const { storage, documents } = this.#parts
     this.#assertOpen()
-    const loaded = documents.loaded.map(({ name }) => name)
+    const loaded = [...documents.loaded].map(({ name }) => name)
     return scopesOf(partition, [...(await storage.documents()), ...loaded])
   }
 
@@ -287,7 +289,7 @@ export class Replica {
   get status(): ReplicaStatus {
     const { sync, mesh, outbox, documents } = this.#parts
     const peers = mesh?.peers ?? []
-    const counts = { unsynced: outbox.names.size, loaded: documents.loaded.length, peers }
+    const counts = { unsynced: outbox.names.size, loaded: documents.loaded.size, peers }
     if (sync === undefined) return { link: 'none', ...counts }
     const { state } = sync
     const link = linkWords[state.kind]

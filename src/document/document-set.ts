@@ -54,6 +54,7 @@ export class DocumentSet {
   readonly events: Emitter<DocumentSetEvents> = new Emitter()
   readonly #options: DocumentSetOptions
   readonly #slots = new Map<DocumentName, Slot>()
+  readonly #loaded = new Set<ReplicaDocument>()
   #closed = false
 
   constructor(options: DocumentSetOptions) {
@@ -61,8 +62,8 @@ export class DocumentSet {
   }
 
   /** The documents that are loaded. */
-  get loaded(): ReplicaDocument[] {
-    return [...this.#slots.values()].flatMap(({ document }) => document ?? [])
+  get loaded(): ReadonlySet<ReplicaDocument> {
+    return this.#loaded
   }
 
   /** A document that is loaded; undefined for one that is not. */
@@ -97,7 +98,7 @@ export class DocumentSet {
     const { incarnation, journal } = this.#options
     incarnation.renew()
     journal.push(() => incarnation.begin())
-    for (const { doc } of this.loaded) doc.clientID = incarnation.clientID
+    for (const { doc } of this.#loaded) doc.clientID = incarnation.clientID
   }
 
   /** Reports records that the storage has set aside. */
@@ -124,6 +125,7 @@ export class DocumentSet {
       slot.document?.destroy()
     }
     this.#slots.clear()
+    this.#loaded.clear()
   }
 
   #use(slot: Slot): () => void {
@@ -144,6 +146,7 @@ export class DocumentSet {
       loading: this.#read(name).then(
         document => {
           slot.document = document
+          this.#loaded.add(document)
           // It may have been given up since the document was made, which nobody could see then.
           document.doc.clientID = this.#options.incarnation.clientID
           this.events.emit('loaded', document)
@@ -196,6 +199,7 @@ export class DocumentSet {
       // A load would not see what is not durable yet (S1 of the storage port).
       if (!document.isDurable) return this.#unloadLater(slot, document)
       this.#slots.delete(document.name)
+      this.#loaded.delete(document)
       document.destroy()
       this.events.emit('unloaded', document)
     })

@@ -47,7 +47,8 @@ const earlyMax = 4_096
 const servedBytesMax = 32 * 2 ** 20
 
 interface Served {
-  readonly document: ReplicaDocument
+  /** Of its log, when it was last looked at. */
+  bytes: number
   release(): void
 }
 
@@ -62,8 +63,9 @@ export class DocumentExchanges {
   readonly #antiEntropy: AntiEntropy
   readonly #offering: Offering
   readonly #exchanges = new Map<DocumentName, Exchange>()
-  /** Documents that are in memory for the peer, and what takes them back. */
+  /** Documents that are in memory for the peer. */
   readonly #served = new Map<DocumentName, Served>()
+  #servedBytes = 0
 
   constructor(options: DocumentExchangesOptions) {
     this.#options = options
@@ -220,38 +222,37 @@ export class DocumentExchanges {
   /** Keeps a document in memory for the peer, while it comes or changes (X3). */
   #serve(document: ReplicaDocument, release: () => void): void {
     const { time, idleMilliseconds } = this.#options.context
-    this.#served.get(document.name)?.release()
-    let { version } = document
+    const { name } = document
+    this.#served.get(name)?.release()
+    let version = -1
     let cancel: CancelTimer
-    const look = () => {
-      cancel = time.after(idleMilliseconds, () => {
-        const exchange = this.#exchanges.get(document.name)
-        const isComing = exchange?.channel !== undefined && !exchange.synced
-        if (document.version === version && !isComing)
-          return this.#served.get(document.name)?.release()
-        version = document.version
-        look()
-      })
-    }
-    look()
-    this.#served.set(document.name, {
-      document,
+    const served: Served = {
+      bytes: 0,
       release: () => {
         cancel()
-        this.#served.delete(document.name)
+        this.#served.delete(name)
+        this.#servedBytes -= served.bytes
         release()
       },
-    })
-    this.#shed()
+    }
+    const look = () => {
+      const exchange = this.#exchanges.get(name)
+      const isComing = exchange?.channel !== undefined && !exchange.synced
+      if (document.version === version && !isComing) return served.release()
+      version = document.version
+      this.#servedBytes += document.logBytes - served.bytes
+      served.bytes = document.logBytes
+      cancel = time.after(idleMilliseconds, look)
+    }
+    look()
+    this.#served.set(name, served)
+    this.#shed(served)
   }
 
-  #shed(): void {
-    const served = [...this.#served.values()]
-    let bytes = served.reduce((sum, { document }) => sum + document.logBytes, 0)
-    for (const { document, release } of served.slice(0, -1)) {
-      if (bytes <= servedBytesMax) return
-      bytes -= document.logBytes
-      release()
+  #shed(latest: Served): void {
+    for (const served of this.#served.values()) {
+      if (this.#servedBytes <= servedBytesMax || served === latest) return
+      served.release()
     }
   }
 

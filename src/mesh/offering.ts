@@ -63,12 +63,21 @@ export class Offering {
     this.#state = 'offering'
     const { documents, has } = this.#options
     while (this.#names.size > 0) {
-      const names = [...this.#names].slice(0, atOnce)
-      for (const name of names) this.#names.delete(name)
+      const names = this.#next()
       const lacking = names.filter(name => documents.get(name) !== undefined || !has(name))
       await Promise.all(lacking.map(name => this.#offer(name)))
     }
     if (!this.#isStopped) this.#state = 'resting'
+  }
+
+  #next(): DocumentName[] {
+    const names: DocumentName[] = []
+    for (const name of this.#names) {
+      if (names.length === atOnce) break
+      names.push(name)
+      this.#names.delete(name)
+    }
+    return names
   }
 
   async #offer(name: DocumentName): Promise<void> {

@@ -60,7 +60,7 @@ const conductSizes: ConductSizes = {
   offencesMax,
   updates: { perSecond: 1_000_000, burst: 1_000_000 },
   bytes: { perSecond: 2 ** 29, burst: 2 ** 29 },
-  requests: { perSecond: 1_000, burst: 16_384 },
+  requests: { perSecond: 10_000, burst: 16_384 },
   joins: { perSecond: 2_000, burst: 16_384 },
   writers: { perSecond: 4, burst: documentWritersMax },
 }

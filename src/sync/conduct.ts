@@ -22,6 +22,9 @@ export interface ConductSizes {
   readonly writers: BucketSize
 }
 
+/** A replica writes with one clientID in all of its documents, and with another after a crash. */
+const ownWritersMax = 8
+
 export class Conduct {
   readonly #offencesMax: number
   readonly #updates: TokenBucket
@@ -29,6 +32,8 @@ export class Conduct {
   readonly #requests: TokenBucket
   readonly #joins: TokenBucket
   readonly #writers: TokenBucket
+  /** Writers that count once, in however many documents they write. */
+  readonly #own = new Set<number>()
   #offences = 0
   /** When the message arrived that is being handled. */
   #now: number
@@ -48,24 +53,26 @@ export class Conduct {
     this.#now = now
   }
 
-  /** A frame of a link has arrived whose parts nobody else counts. @throws RATE_LIMITED */
-  frame(frame: Frame): void {
+  /** Whether a frame of a link, whose parts nobody else counts, may be handled at a moment. */
+  admits(frame: Frame, now: number): boolean {
+    this.#now = now
     switch (frame.type) {
       case 'ack':
-        return
+        return true
       case 'skip':
-        return this.update(0)
+        return this.#updates.take(1, this.#now)
       case 'state':
       case 'update':
-        return this.update(frame.update.length)
+        return this.#updates.take(1, this.#now) && this.#bytes.take(frame.update.length, this.#now)
       case 'open':
       case 'resync':
+      case 'introduce':
       case 'digest':
       case 'interest':
       case 'members':
-        return this.join()
+        return this.#joins.take(1, this.#now)
       default:
-        return this.request()
+        return this.#requests.take(1, this.#now)
     }
   }
 
@@ -92,9 +99,10 @@ export class Conduct {
 
   /** An update that brings something to a document of a known state. @throws RATE_LIMITED */
   writers({ structs }: UpdateStructure, known: StateVector): void {
-    let fresh = 0
-    for (const client of structs.keys()) if (!known.has(client)) fresh += 1
-    if (fresh > 0 && !this.#writers.take(fresh, this.#now)) throw limited('new writers')
+    const fresh = [...structs.keys()].filter(client => !known.has(client) && !this.#own.has(client))
+    if (fresh.length === 0) return
+    if (!this.#writers.take(fresh.length, this.#now)) throw limited('new writers')
+    for (const client of fresh) if (this.#own.size < ownWritersMax) this.#own.add(client)
   }
 
   /** Whether something that was refused was one too many. */

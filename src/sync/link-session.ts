@@ -25,6 +25,7 @@ import {
   DocumentChannel,
   type StreamFrame,
 } from './document-channel.ts'
+import { LinkIntake } from './link-intake.ts'
 import type { FrameOf, LinkSessionOptions } from './link-session-options.ts'
 import { LinkWatch } from './link-watch.ts'
 import type { PresenceLink } from './presence-exchange.ts'
@@ -46,6 +47,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
   #outgoing: Uint8Array[] = []
   #outgoingBytes = 0
   readonly #watch: LinkWatch
+  readonly #intake: LinkIntake
   #pings = 0
   // Who waits for the answer to which ping.
   readonly #asked = new Map<number, () => void>()
@@ -73,6 +75,12 @@ export class LinkSession implements ChannelLink, PresenceLink {
     this.blobs = blobs && new BlobRequests({ store: blobs, time, send })
     this.#blobDesk = blobs && this.#openBlobDesk(blobs)
     this.#watch = this.#openWatch()
+    this.#intake = new LinkIntake({
+      time,
+      admits: (frame, now) => options.conduct?.admits(frame, now) ?? true,
+      handle: frames => this.#handleAll(frames),
+      onFlood: error => this.#fail(error),
+    })
     options.link.start({
       message: message => this.#receive(message),
       close: (code, reason) => this.#ended(code, reason),
@@ -242,10 +250,8 @@ export class LinkSession implements ChannelLink, PresenceLink {
   #receive(message: Uint8Array): void {
     if (this.#closed) return
     this.#watch.received()
-    this.#options.conduct?.arrived(this.#options.time.monotonic())
     try {
-      const frames = decodeMessage(message)
-      for (let at = 0; at < frames.length && !this.#closed; ) at += this.#handleFrom(frames, at)
+      this.#intake.take(decodeMessage(message))
     } catch (thrown) {
       this.#fail(toStatemeshError(thrown, 'FRAME_INVALID'))
     }
@@ -259,10 +265,17 @@ export class LinkSession implements ChannelLink, PresenceLink {
     this.close(code, `${error.code}: ${error.message}`.slice(0, 120))
   }
 
+  #handleAll(frames: readonly Frame[]): void {
+    try {
+      for (let at = 0; at < frames.length && !this.#closed; ) at += this.#handleFrom(frames, at)
+    } catch (thrown) {
+      this.#fail(toStatemeshError(thrown, 'FRAME_INVALID'))
+    }
+  }
+
   /** Handles a frame, with those that follow it in the stream of its channel; answers how many. */
   #handleFrom(frames: readonly Frame[], at: number): number {
     const first = frames[at] as Frame
-    this.#options.conduct?.frame(first)
     if (this.#peer === undefined || !isStreamFrame(first)) {
       this.#handle(first)
       return 1
@@ -270,7 +283,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
     let end = at + 1
     const isNext = (frame: Frame | undefined) =>
       frame !== undefined && isStreamFrame(frame) && frame.channel === first.channel
-    for (; isNext(frames[end]); end++) this.#options.conduct?.frame(frames[end] as Frame)
+    while (isNext(frames[end])) end += 1
     this.#peerStreamed(first.channel, frames.slice(at, end) as StreamFrame[])
     return end - at
   }
@@ -455,6 +468,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
     this.#blobDesk?.close()
     this.#asked.clear()
     this.#watch.stop()
+    this.#intake.stop()
     for (const channel of this.#channels.values()) channel.end()
     this.#options.onClose(code, reason)
   }

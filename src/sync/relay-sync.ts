@@ -6,7 +6,8 @@
  *     acked all of it as durable; it is back if the relay's store turns out to be another.
  * R2. A loaded document in the outbox stays in memory while there is a session, so that it is sent
  *     whole; offline it may be unloaded.
- * R3. Every loaded document has a channel while there is a session, unless it was refused.
+ * R3. Every loaded document has a channel while there is a session, unless it was refused. What was
+ *     for lack of room gets one when another document leaves memory, or on the next link.
  */
 
 import { Emitter } from '../base/emitter.ts'
@@ -84,6 +85,8 @@ export class RelaySync {
   #session: LinkSession | undefined
   #ready = false
   #introduction: Introduction | undefined
+  /** Documents for which there are too many channels on the link. */
+  readonly #crowdedOut = new Set<DocumentProgress>()
   /** What is owed but cannot be loaded, and why not. */
   readonly #unreadable = new Map<DocumentName, StatemeshError>()
   #cancelOutboxRetry: CancelTimer | undefined
@@ -319,7 +322,15 @@ export class RelaySync {
     this.#progress.delete(name)
     if (progress?.channel !== undefined) this.#session?.closeChannel(progress.channel)
     progress?.rest()
+    this.#makeUseOfRoom(progress)
     this.#waiters.evaluate()
+  }
+
+  /** A document has left: one that the relay had no room for may have its place. */
+  #makeUseOfRoom(left: DocumentProgress | undefined): void {
+    if (left !== undefined) this.#crowdedOut.delete(left)
+    const [next] = this.#crowdedOut
+    if (next !== undefined) this.#openChannel(next)
   }
 
   // R2
@@ -334,6 +345,7 @@ export class RelaySync {
     const session = this.#session
     if (session === undefined || !this.#ready || progress.channel !== undefined) return
     progress.cancelRetry?.()
+    this.#crowdedOut.delete(progress)
     this.#hold(progress)
     const { incarnation, outbox } = this.#options
     progress.channel = session.openChannel(progress.document, incarnation.generation, {
@@ -371,7 +383,9 @@ export class RelaySync {
   #refused(progress: DocumentProgress, error: StatemeshError): void {
     progress.disconnected()
     progress.refusal = error
-    if (error.retryable) {
+    if (error.code === 'LIMIT_REACHED') {
+      this.#crowdedOut.add(progress)
+    } else if (error.retryable) {
       progress.cancelRetry = this.#options.time.after(progress.backoff.next(), () =>
         this.#openChannel(progress),
       )

@@ -142,7 +142,7 @@ describe('a document set', () => {
     c.release()
     time.advance(1_000)
     expect(unloaded).toEqual([name])
-    expect(documents.loaded).toEqual([])
+    expect([...documents.loaded]).toEqual([])
   })
 
   it('keeps a document in memory until its changes are durable', async () => {
@@ -153,11 +153,11 @@ describe('a document set', () => {
     document.doc.getMap('m').set('k', 1)
     release()
     time.advance(10_000)
-    expect(documents.loaded).toEqual([document])
+    expect([...documents.loaded]).toEqual([document])
     gated.release()
     await document.durable()
     time.advance(1_000)
-    expect(documents.loaded).toEqual([])
+    expect([...documents.loaded]).toEqual([])
   })
 
   it('stores what the disk refused as soon as it takes writes again', async () => {

@@ -4,6 +4,8 @@ import { WebSocket } from 'ws'
 import * as Y from 'yjs'
 import { networkOf } from '../../server/address-counter.ts'
 import { TokenBucket } from '../../src/base/token-bucket.ts'
+import { definePartition, openReplica, type Replica, room } from '../../src/index.ts'
+import type { Frame } from '../../src/protocol/frame.ts'
 import { encodeYWebsocketMessage } from '../../src/protocol/y-websocket.ts'
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
 import { manualTime } from '../support/manual-time.ts'
@@ -26,6 +28,8 @@ function state(client: FrameClient, update: Uint8Array, channel = 1): void {
 function update(client: FrameClient, seq: number, bytes: Uint8Array): void {
   client.send({ type: 'update', channel: 1, seq, update: bytes })
 }
+
+const Notes = definePartition<string>({ name: 'notes', policy: 'last-write-wins' })
 
 const isDurable = ({ level }: { level: string }) => level === 'durable'
 
@@ -81,14 +85,32 @@ test('too many bytes a second are nacked as RATE_LIMITED', async () => {
   expect(await client.next('nack')).toMatchObject({ seq: 2, code: 'RATE_LIMITED' })
 })
 
-test('too many pings, or joins, close a link with 1013', async () => {
+test('opens beyond the rate wait, in their order, and are answered later', async () => {
+  const limits = { ...still, joinsPerSecondMax: 2, channelsMax: 2 }
+  const time = manualTime()
+  const { url } = await runningRelay({ time, limits })
+  const [client, other] = [await frameClient(url), await frameClient(url)]
+  for (const channel of [1, 2]) {
+    await client.open(`doc${channel}`, channel)
+    client.send({ type: 'close', channel })
+  }
+  client.send(openFrame('doc3', 3), { type: 'ping', nonce: 7 })
+  await other.settled()
+  expect([client.all('state').length, client.all('pong').length]).toEqual([2, 0])
+  await time.advanceAsync(600)
+  await client.next('pong')
+  expect(client.all('state')).toHaveLength(3)
+})
+
+test.each<[string, Frame]>([
+  ['pings', { type: 'ping', nonce: 1 }],
+  ['joins', openFrame('doc')],
+])('more %s than may wait close a link with 1013', async (_, frame) => {
   const limits = { ...still, updatesPerSecondMax: 50, joinsPerSecondMax: 1, channelsMax: 5 }
   const { url } = await runningRelay({ time: manualTime(), limits })
-  const [pinging, joining] = [await frameClient(url), await frameClient(url)]
-  for (let nonce = 0; nonce < 200; nonce++) pinging.send({ type: 'ping', nonce })
-  expect(await pinging.closed).toBe(1013)
-  for (let count = 0; count < 10; count++) joining.send(openFrame('doc'))
-  expect(await joining.closed).toBe(1013)
+  const client = await frameClient(url)
+  for (let batch = 0; batch < 3; batch++) client.send(...Array<Frame>(30_000).fill(frame))
+  expect(await client.closed).toBe(1013)
 })
 
 test('too many documents on a link are nacked as LIMIT_REACHED, until one is closed', async () => {
@@ -104,6 +126,31 @@ test('too many documents on a link are nacked as LIMIT_REACHED, until one is clo
   })
   client.send({ type: 'close', channel: 1 })
   await client.open('c', 4)
+})
+
+test('a replica with too many documents has the others in step when some leave memory', async () => {
+  const { url } = await runningRelay({ limits: { channelsMax: 2 } })
+  const [a, b] = await Promise.all(
+    ['a', 'b'].map(actor =>
+      openReplica({ actor, storage: createMemoryStorage(), relay: url, idleMilliseconds: 20 }),
+    ),
+  )
+  const refused: string[] = []
+  a?.on('rejected', ({ document, error }) => refused.push(`${document} ${error.code}`))
+  const open = (replica: Replica | undefined, id: string) =>
+    (replica as Replica).open(room(id), Notes)
+  const first = await open(a, 'r1')
+  await open(a, 'r2')
+  const third = await open(a, 'r3')
+  third.set('k', 'v')
+  await waitUntil(() => refused.length > 0)
+  expect(refused).toEqual(['room:r3/notes LIMIT_REACHED'])
+  first.close()
+  await a?.flush({ timeoutMilliseconds: 10_000 })
+  const there = await open(b, 'r3')
+  await b?.synced({ timeoutMilliseconds: 10_000 })
+  expect(there.get('k')).toBe('v')
+  await Promise.all([a?.close(), b?.close()])
 })
 
 describe('too many connections from one address', () => {
@@ -163,6 +210,18 @@ describe('new clients in documents', () => {
     await client.open('doc')
     state(client, firstUpdate(4))
     await client.next('ack', isDurable)
+  })
+
+  test('count once where they write in many documents, as a replica does', async () => {
+    const limits = { ...still, newWritersMax: 2, newWritersPerSecondMax: 1 }
+    const { url } = await runningRelay({ time: manualTime(), limits })
+    const client = await frameClient(url)
+    for (let channel = 1; channel <= 20; channel++) {
+      await client.open(`doc${channel}`, channel)
+      state(client, firstUpdate(1), channel)
+      await client.next('ack', ack => ack.channel === channel && isDurable(ack))
+    }
+    expect(client.all('nack')).toEqual([])
   })
 
   test('are refused for good when the document has as many as it may', async () => {

@@ -32,6 +32,8 @@ export class ReplicaMeter implements StorageMeter {
   readonly #time: TimeSource
   readonly #since: number
   readonly #meters = new Map<string, DocumentMeter>()
+  /** The documents that are not in memory, those not used for longest first. */
+  readonly #resting = new Set<string>()
   readonly #actors = new ActorTally()
   readonly #operations = new Map<OperationName, LatencyHistogram>()
   readonly #growth: Growth
@@ -56,7 +58,7 @@ export class ReplicaMeter implements StorageMeter {
   /** Counts what happens to these documents. */
   follow(documents: DocumentSet): void {
     documents.events.on('loaded', document => this.#loaded(document))
-    documents.events.on('unloaded', ({ name }) => this.#meters.get(name)?.detach())
+    documents.events.on('unloaded', document => this.#unloaded(document))
   }
 
   /** For the monitor of the storage. */
@@ -123,17 +125,25 @@ export class ReplicaMeter implements StorageMeter {
   }
 
   #loaded(document: ReplicaDocument): void {
-    const meter = this.#meters.get(document.name) ?? new DocumentMeter(document, this.#hooks)
-    // The latest last, so that those not used for longest are forgotten first.
-    this.#meters.delete(document.name)
-    this.#meters.set(document.name, meter)
+    const { name } = document
+    const meter = this.#meters.get(name) ?? new DocumentMeter(document, this.#hooks)
+    this.#meters.set(name, meter)
+    this.#resting.delete(name)
     meter.attach(document)
-    if (this.#meters.size <= metersMax) return
-    for (const [name, { document: loaded }] of this.#meters) {
-      if (loaded !== undefined) continue
-      this.#meters.delete(name)
-      return
-    }
+    this.#forget()
+  }
+
+  #unloaded({ name }: ReplicaDocument): void {
+    this.#meters.get(name)?.detach()
+    this.#resting.add(name)
+    this.#forget()
+  }
+
+  #forget(): void {
+    const [name] = this.#resting
+    if (this.#meters.size <= metersMax || name === undefined) return
+    this.#resting.delete(name)
+    this.#meters.delete(name)
   }
 }
 

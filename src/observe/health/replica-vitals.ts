@@ -92,7 +92,7 @@ export class ReplicaVitals {
   #figures(): HealthFigures {
     const { clock, documents, shares, progress, unsynced, storageFailing, mesh } = this.#options
     this.#clockLead.add(Math.max(0, clock.takeLead()))
-    const loaded = documents.loaded
+    const loaded = [...documents.loaded]
     let conflicts = 0
     for (const document of this.#handles.keys()) conflicts += this.#conflicts(document)
     return {
@@ -147,7 +147,7 @@ export class ReplicaVitals {
   #documents(): DocumentHealth[] {
     const { documents, meter, progress, unsynced } = this.#options
     const owed = unsynced()
-    return documents.loaded.map(({ name, logBytes }) => {
+    return [...documents.loaded].map(({ name, logBytes }) => {
       const known = progress?.(name)
       const { unacked, lag } = progress && owed.has(name) ? this.#lagOf(name) : nothingOwed
       return {
