@@ -2,6 +2,7 @@
  * A list that is kept in order, in chunks: an item that comes late finds its place without moving
  * all others.
  */
+import { firstWhere } from './binary-search.ts'
 
 /**
  * Moving that many references costs less than finding the place of an item, and the ends of all chunks
@@ -137,16 +138,4 @@ export class SortedList<Item> {
     }
     return low
   }
-}
-
-/** The first index from which on a test holds. */
-function firstWhere<Item>(items: readonly Item[], holds: (item: Item) => boolean): number {
-  let low = 0
-  let high = items.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (holds(items[middle] as Item)) high = middle
-    else low = middle + 1
-  }
-  return low
 }

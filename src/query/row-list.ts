@@ -9,6 +9,7 @@
  * L2. The first `ordered` rows of a chunk are in order.
  * L3. The `chunk` of each row is where it stands.
  */
+import { firstWhere } from '../base/binary-search.ts'
 import { compareRows, type IndexRow, type RowChunk } from './index-row.ts'
 
 /** Moving that many references costs less than finding a place. */
@@ -127,16 +128,4 @@ function inOrder(chunk: RowChunk): IndexRow[] {
     chunk.ordered = chunk.rows.length
   }
   return chunk.rows
-}
-
-/** The first index from which on a test holds. */
-function firstWhere<Item>(items: readonly Item[], holds: (item: Item) => boolean): number {
-  let low = 0
-  let high = items.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (holds(items[middle] as Item)) high = middle
-    else low = middle + 1
-  }
-  return low
 }
