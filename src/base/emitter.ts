@@ -5,41 +5,50 @@
  */
 import { StatemeshError } from './error.ts'
 
-type Listener<Payload> = (payload: Payload) => void
+/** One that listens. A function may listen twice, and leave once. */
+interface Member {
+  readonly listener: (payload: never) => void
+  left: boolean
+}
+
+interface Audience {
+  readonly members: Set<Member>
+  /** The members, until one comes or goes: a list that is gone through while that happens. */
+  list: readonly Member[] | undefined
+}
 
 export class Emitter<Events extends { [name: string]: unknown }> {
-  readonly #listeners = new Map<keyof Events, Set<Listener<never>>>()
+  readonly #audiences = new Map<keyof Events, Audience>()
 
   /**
    * Calls `listener` at every `event` until the returned function is called.
    *
    * @throws OPTION_INVALID for a listener that is no function
    */
-  on<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): () => void {
+  on<Name extends keyof Events>(
+    event: Name,
+    listener: (payload: Events[Name]) => void,
+  ): () => void {
     if (typeof listener !== 'function') {
       throw new StatemeshError('OPTION_INVALID', 'a listener is a function')
     }
-    let listeners = this.#listeners.get(event)
-    if (listeners === undefined) {
-      listeners = new Set()
-      this.#listeners.set(event, listeners)
+    let audience = this.#audiences.get(event)
+    if (audience === undefined) {
+      audience = { members: new Set(), list: undefined }
+      this.#audiences.set(event, audience)
     }
-    // A wrapper of its own, so that one function may listen twice and leave once.
-    const own: Listener<Events[Name]> = payload => listener(payload)
-    listeners.add(own)
-    return () => {
-      listeners.delete(own)
-    }
+    return join(audience, { listener, left: false })
   }
 
   emit<Name extends keyof Events>(event: Name, payload: Events[Name]): void {
-    const listeners = this.#listeners.get(event)
-    if (listeners === undefined || listeners.size === 0) return
-    for (const listener of [...listeners]) {
+    const audience = this.#audiences.get(event)
+    if (audience === undefined) return
+    audience.list ??= [...audience.members]
+    for (const { listener, left } of audience.list) {
       // An earlier listener may have made this one leave.
-      if (!listeners.has(listener)) continue
+      if (left) continue
       try {
-        ;(listener as Listener<Events[Name]>)(payload)
+        listener(payload as never)
       } catch (thrown) {
         queueMicrotask(() => {
           throw thrown
@@ -49,6 +58,16 @@ export class Emitter<Events extends { [name: string]: unknown }> {
   }
 
   has(event: keyof Events): boolean {
-    return (this.#listeners.get(event)?.size ?? 0) > 0
+    return (this.#audiences.get(event)?.members.size ?? 0) > 0
+  }
+}
+
+function join(audience: Audience, member: Member): () => void {
+  audience.members.add(member)
+  audience.list = undefined
+  return () => {
+    member.left = true
+    audience.members.delete(member)
+    audience.list = undefined
   }
 }

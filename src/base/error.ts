@@ -12,7 +12,6 @@ export const errorCodes = {
   SCOPE_INVALID: { retryable: false },
   DOCUMENT_NAME_INVALID: { retryable: false },
   PARTITION_INVALID: { retryable: false },
-  PARTITION_MISMATCH: { retryable: false },
   OPTION_INVALID: { retryable: false },
   // values
   VALUE_INVALID: { retryable: false },
@@ -91,7 +90,6 @@ export const errorCodes = {
   // links and relays
   LINK_FAILED: { retryable: true },
   RELAY_NOT_CONFIGURED: { retryable: false },
-  RELAY_CLOSING: { retryable: true },
   REFUSED: { retryable: false },
   FLUSH_TIMEOUT: { retryable: true },
   PORT_UNAVAILABLE: { retryable: true },

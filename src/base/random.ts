@@ -29,6 +29,14 @@ export function randomFraction(random: RandomSource): number {
   return random.uint32() / 2 ** 32
 }
 
+/** The items in an order drawn at random. */
+export function shuffled<Item>(items: readonly Item[], random: RandomSource): Item[] {
+  return items
+    .map(item => ({ item, place: randomFraction(random) }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ item }) => item)
+}
+
 /** A random id: 128 bits as 32 lower-case hexadecimal digits. */
 export function randomId(random: RandomSource): string {
   let id = ''

@@ -68,17 +68,11 @@ export class SortedList<Item> {
 
   /** How many items stand before a position; `side` is negative for those, and else not. */
   rank(side: (item: Item) => number): number {
-    let low = 0
-    let high = this.#chunks.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (side(this.#chunks[middle]?.at(-1) as Item) < 0) low = middle + 1
-      else high = middle
-    }
-    const chunk = this.#chunks[low]
+    const at = firstWhere(this.#chunks, chunk => side(chunk.at(-1) as Item) >= 0)
+    const chunk = this.#chunks[at]
     if (chunk === undefined) return this.#length
     let rank = 0
-    for (let index = 0; index < low; index++) rank += (this.#chunks[index] as Item[]).length
+    for (let index = 0; index < at; index++) rank += (this.#chunks[index] as Item[]).length
     return rank + firstWhere(chunk, item => side(item) >= 0)
   }
 
@@ -117,25 +111,10 @@ export class SortedList<Item> {
 
   /** The first chunk that ends at or after the item; the number of chunks if none does. */
   #chunkOf(item: Item): number {
-    let low = 0
-    let high = this.#chunks.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      const chunk = this.#chunks[middle] as Item[]
-      if (this.#compare(chunk[chunk.length - 1] as Item, item) < 0) low = middle + 1
-      else high = middle
-    }
-    return low
+    return firstWhere(this.#chunks, chunk => this.#compare(chunk.at(-1) as Item, item) >= 0)
   }
 
   #firstNotBefore(chunk: readonly Item[], item: Item): number {
-    let low = 0
-    let high = chunk.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (this.#compare(chunk[middle] as Item, item) < 0) low = middle + 1
-      else high = middle
-    }
-    return low
+    return firstWhere(chunk, other => this.#compare(other, item) >= 0)
   }
 }

@@ -13,7 +13,12 @@ import { Emitter } from '../base/emitter.ts'
 import { StatemeshError } from '../base/error.ts'
 import type { DocumentName } from '../model/document-name.ts'
 import { checkUpdate, type UpdateVerdict } from '../model/update-check.ts'
-import { readUpdateStructure, type UpdateStructure } from '../model/update-structure.ts'
+import type { UpdateOutline } from '../model/update-outline.ts'
+import {
+  type ClockRange,
+  readUpdateStructure,
+  type UpdateStructure,
+} from '../model/update-structure.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Journal, JournalPosition } from './journal.ts'
 import { integrateWhole, loadLog } from './stored-log.ts'
@@ -28,10 +33,30 @@ export interface UpdateSource {
 /** The origin of the transactions that apply updates of others. */
 class Foreign {
   readonly source: UpdateSource | undefined
+  readonly #news: News | undefined
 
-  constructor(source: UpdateSource | undefined) {
+  constructor(source: UpdateSource | undefined, news?: News) {
     this.source = source
+    this.#news = news
   }
+
+  /** What a transaction has brought, where that is known without encoding it. */
+  broughtBy({ afterState }: Y.Transaction): Uint8Array | undefined {
+    if (this.#news === undefined) return undefined
+    const { update, structure } = this.#news
+    for (const [client, ranges] of structure.structs) {
+      const last = ranges.at(-1) as ClockRange
+      // Yjs has thrown in the middle.
+      if (afterState.get(client) !== last.clock + last.length) return undefined
+    }
+    return update.subarray(0, structure.endOffset)
+  }
+}
+
+/** An update that says just what is new. */
+interface News {
+  readonly update: Uint8Array
+  readonly structure: UpdateStructure
 }
 
 const stored = new Foreign(undefined)
@@ -129,7 +154,8 @@ export class ReplicaDocument {
     const verdict = checkUpdate(structure, { get: client => Y.getState(doc.store, client) })
     if (verdict === 'new') {
       if (this.#continues(structure, doc.clientID)) this.#options.onClientIDTaken()
-      this.#integrate(update, structure, new Foreign(source))
+      const news = this.#isNews(structure) ? { update, structure } : undefined
+      this.#integrate(update, structure, new Foreign(source, news))
       this.#integrateOrphans()
     }
     return verdict
@@ -161,6 +187,16 @@ export class ReplicaDocument {
     return [...structure.structs.keys()].some(client => this.#continues(structure, client))
   }
 
+  /** Whether the document holds all of an update, by its outline. */
+  holds({ ends, deletes }: UpdateOutline): boolean {
+    const { store } = this.doc
+    for (const [client, end] of ends) if (Y.getState(store, client) < end) return false
+    for (const [client, ranges] of deletes) {
+      if (!ranges.every(range => isDeleted(store.clients.get(client) ?? [], range))) return false
+    }
+    return true
+  }
+
   /**
    * Resolves when everything that the document holds is durable on this replica.
    *
@@ -189,8 +225,11 @@ export class ReplicaDocument {
     if (kind === 'empty') return
     if (kind === 'foreign' || !this.#turn.accepts(transaction)) this.#recordTurn()
     if (kind === 'foreign') {
+      const { origin } = transaction
+      const brought = origin instanceof Foreign ? origin.broughtBy(transaction) : undefined
+      if (brought !== undefined) this.#recordForeign(brought, origin)
       // Yjs encodes a transaction for those who listen at its end.
-      this.doc.once('update', this.#recordForeign)
+      else this.doc.once('update', this.#recordForeign)
       return
     }
     if (this.#turn.isEmpty) {
@@ -250,10 +289,36 @@ export class ReplicaDocument {
     this.#options.onProblem(new StatemeshError('OBSERVER_FAILED', message, { cause }))
   }
 
+  /**
+   * Whether an update says just what is new here, so that its own bytes can be recorded: for Yjs to
+   * encode it again takes nearly as long as to apply it. Deletions may be known, but they must be few: a
+   * sender that answers a state vector sends all that there ever were.
+   */
+  #isNews({ structs, deleteSetOffset, endOffset }: UpdateStructure): boolean {
+    const { store } = this.doc
+    for (const [client, [first, ...gaps]] of structs) {
+      if (first?.clock !== Y.getState(store, client) || gaps.length > 0) return false
+    }
+    return structs.size > 0 && endOffset - deleteSetOffset <= deleteSetOffset
+  }
+
   /** Whether an update holds more of a client than the document does. */
   #continues(structure: UpdateStructure, clientID: number): boolean {
     const last = structure.structs.get(clientID)?.at(-1)
     if (last === undefined) return false
     return last.clock + last.length > Y.getState(this.doc.store, clientID)
   }
+}
+
+/** Whether all of a range of clocks is there and deleted, among the structs of its client. */
+function isDeleted(structs: readonly Y.AbstractStruct[], { clock, length }: ClockRange): boolean {
+  const end = clock + length
+  const last = structs.at(-1)
+  if (last === undefined || last.id.clock + last.length < end) return false
+  for (let at = Y.findIndexSS(structs as Y.Item[], clock); at < structs.length; at++) {
+    const struct = structs[at] as Y.AbstractStruct
+    if (struct.id.clock >= end) break
+    if (!struct.deleted) return false
+  }
+  return true
 }

@@ -27,6 +27,7 @@ export function checkId(id: unknown, what: string): string {
   if (typeof id !== 'string' || id === '') {
     throw new StatemeshError('ID_INVALID', `${what} must be a non-empty string`)
   }
+  if (isPlain(id)) return id // nearly all are, and every entry that is read has one
   if (id.length > idBytesMax || encoder.encode(id).length > idBytesMax) {
     throw new StatemeshError('ID_INVALID', `${what} is longer than ${idBytesMax} bytes`)
   }
@@ -34,6 +35,16 @@ export function checkId(id: unknown, what: string): string {
     throw new StatemeshError('ID_INVALID', `${what} holds control characters or lone surrogates`)
   }
   return id
+}
+
+/** Whether it is short enough, and of printable ASCII. */
+function isPlain(id: string): boolean {
+  if (id.length > idBytesMax) return false
+  for (let index = 0; index < id.length; index++) {
+    const code = id.charCodeAt(index)
+    if (code < 0x20 || code > 0x7e) return false
+  }
+  return true
 }
 
 /** @throws ID_INVALID */

@@ -138,8 +138,17 @@ export function definePartition<Value = unknown>(
 export function definePartition<Value, Chosen extends PolicyChoice<Value>>(
   options: PartitionOptions<Value, Chosen>,
 ): PartitionDefinition<Value, Chosen> {
-  const { name, policy, schema, version = 1, merge, budget, indexes, ...rest } = options
-  const { permanent = false, ...others } = rest
+  const {
+    name,
+    policy,
+    schema,
+    version = 1,
+    merge,
+    budget,
+    indexes,
+    permanent = false,
+    ...others
+  } = options
   parsePartitionName(name)
   const [stray] = Object.keys(others)
   if (stray !== undefined) throw invalid(name, `unknown option "${stray}"`)

@@ -32,7 +32,11 @@ export class Recent {
   /** The sum, or the largest, of the window that ends now; 0 without readings. */
   get value(): number {
     this.#advance()
-    return this.#values.reduce((sum, value) => this.#together(sum, value), 0)
+    let folded = 0
+    for (let slot = 0; slot < slots; slot++) {
+      folded = this.#together(folded, this.#values[slot] as number)
+    }
+    return folded
   }
 
   #together(a: number, b: number): number {

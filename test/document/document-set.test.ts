@@ -5,6 +5,8 @@ import { seededRandom } from '../../src/base/random.ts'
 import { DocumentSet } from '../../src/document/document-set.ts'
 import { Journal } from '../../src/document/journal.ts'
 import { parseDocumentName } from '../../src/model/document-name.ts'
+import { withUpdateIndex } from '../../src/model/update-index.ts'
+import { readUpdateStructure } from '../../src/model/update-structure.ts'
 import { openIncarnation } from '../../src/storage/incarnation.ts'
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
 import type { Storage } from '../../src/storage/storage.ts'
@@ -124,6 +126,36 @@ describe('a document set', () => {
     expect(doc.getText('t').toString()).toBe('hello')
   })
 
+  it('stores what somebody wrote in its own bytes, without what stands behind them', async () => {
+    const { documents, storage } = await openSet()
+    const { document } = await documents.hold(name)
+    const update = updateOf(7, 'a', 'b')
+    const changes: Uint8Array[] = []
+    document.events.on('change', ({ update }) => changes.push(update))
+    document.apply(withUpdateIndex(update, readUpdateStructure(update)), peer)
+    await document.durable()
+    const { updates } = await storage.load(name)
+    expect([updates.map(({ update }) => update), changes]).toEqual([[update], [update]])
+  })
+
+  it('stores only what is new of a state that repeats what is known', async () => {
+    const { documents, storage } = await openSet()
+    const { document } = await documents.hold(name)
+    const other = new Y.Doc()
+    const list = other.getArray('list')
+    for (let item = 0; item < 400; item++) list.push([item])
+    for (let item = 0; item < 200; item++) list.delete(item) // every second one: 200 ranges
+    document.apply(Y.encodeStateAsUpdate(other), peer)
+    const known = Y.encodeStateVector(other)
+    other.getMap('m').set('k', 1)
+    document.apply(Y.encodeStateAsUpdate(other, known), peer) // with all deletions
+    document.apply(Y.encodeStateAsUpdate(other), peer) // with everything
+    await document.durable()
+    const [first, second, ...more] = (await storage.load(name)).updates
+    expect(first?.update.length).toBeGreaterThan(1_000)
+    expect([second?.update.length, more]).toEqual([expect.toSatisfy(n => n < 50), []])
+  })
+
   it('unloads a document some time after the last holder gave it back', async () => {
     const { documents, time } = await openSet()
     const unloaded: string[] = []
@@ -190,6 +222,38 @@ describe('a document set', () => {
     expect(document.apply(second, peer)).toBe('new')
     expect(document.apply(second, peer)).toBe('known')
     expect(document.doc.getMap('m').toJSON()).toEqual({ a: 1, b: 2 })
+  })
+
+  it('stores what is new in its own bytes, and of anything else what it brings', async () => {
+    const { documents, storage } = await openSet()
+    const { document } = await documents.hold(name)
+    const doc = new Y.Doc()
+    const sent: Uint8Array[] = []
+    doc.on('update', update => sent.push(update))
+    for (const value of [1, 2, 3]) doc.getMap('m').set('k', value)
+    expect(document.apply(sent[0] as Uint8Array, peer)).toBe('new')
+    expect(document.apply(sent[1] as Uint8Array, peer)).toBe('new')
+    // A state repeats what is here.
+    expect(document.apply(Y.encodeStateAsUpdate(doc), peer)).toBe('new')
+    await document.durable()
+    const { updates } = await storage.load(name)
+    expect(updates.map(({ update }) => update)).toEqual(sent)
+  })
+
+  it('stores as one change what is applied together', async () => {
+    const { documents, storage } = await openSet()
+    const { document } = await documents.hold(name)
+    document.together(peer, () => {
+      document.apply(updateOf(7, 'a'), peer)
+      document.apply(updateOf(9, 'b'), peer)
+      document.apply(updateOf(8, 'c'), peer)
+    })
+    await document.durable()
+    const { updates } = await storage.load(name)
+    expect(updates).toHaveLength(1)
+    const read = new Y.Doc()
+    Y.applyUpdate(read, (updates[0] as { update: Uint8Array }).update)
+    expect(Y.encodeStateAsUpdate(read)).toEqual(document.diff())
   })
 
   it('refuses a malformed update with UPDATE_INVALID and stays usable', async () => {

@@ -1,6 +1,8 @@
 /** The changes of an audit trail in memory, by key and in order, with what replaced what. */
+import { firstWhere } from '../../base/binary-search.ts'
 import { comparePositions } from '../../partition/log/log-entry.ts'
-import { type AuditChange, type EntryName, entryId, isForged, newestFirst } from './audit-record.ts'
+import { compareSiblings } from '../../partition/policy/policy.ts'
+import { type AuditChange, type EntryName, entryId, isForged } from './audit-record.ts'
 
 export class AuditIndex {
   /** The changes of each key, the oldest first. */
@@ -84,14 +86,7 @@ function insert(sorted: AuditChange[], change: AuditChange): void {
 
 /** Behind all that are not newer. */
 function placeOf(sorted: readonly AuditChange[], change: AuditChange): number {
-  let low = 0
-  let high = sorted.length
   const last = sorted.at(-1)
-  if (last === undefined || newestFirst(last, change) >= 0) return high
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (newestFirst(sorted[middle] as AuditChange, change) >= 0) low = middle + 1
-    else high = middle
-  }
-  return low
+  if (last === undefined || compareSiblings(last, change) >= 0) return sorted.length
+  return firstWhere(sorted, other => compareSiblings(other, change) < 0)
 }

@@ -6,8 +6,9 @@ import { StatemeshError } from '../../base/error.ts'
 import { parseTimestamp, timestampMilliseconds } from '../../clock/hybrid-clock.ts'
 import { parseActorId } from '../../model/id.ts'
 import { encodeValue } from '../../model/value.ts'
-import { comparePositions, type LogPosition } from '../../partition/log/log-entry.ts'
+import type { LogPosition } from '../../partition/log/log-entry.ts'
 import type { LogEntry } from '../../partition/log/log-partition.ts'
+import { compareSiblings } from '../../partition/policy/policy.ts'
 import { viewDigest } from '../view-digest.ts'
 
 /** What tells an entry of a key from the others. */
@@ -117,7 +118,7 @@ export function readRecord(document: string, entry: LogEntry<unknown>): AuditCha
   if (typeof key !== 'string' || !isCount(clock) || !Array.isArray(s)) throw invalid()
   if (cause !== undefined && typeof cause !== 'string') throw invalid()
   if (digest !== undefined && typeof digest !== 'string') throw invalid()
-  const replaced = s.map(other => readEntry(fieldsOf(other))).sort(newestFirst)
+  const replaced = s.map(other => readEntry(fieldsOf(other))).sort(compareSiblings)
   const own = readEntry(fields)
   return Object.freeze({
     ...own,
@@ -138,11 +139,6 @@ export function readRecord(document: string, entry: LogEntry<unknown>): AuditCha
 /** Whether somebody recorded it in the name of another writer, and does not say so. */
 export function isForged({ adopted, writer, position }: AuditChange): boolean {
   return !adopted && position.writer !== writer
-}
-
-/** As siblings are ordered: the winner first. */
-export function newestFirst(a: ReplacedEntry, b: ReplacedEntry): number {
-  return comparePositions({ ...b, seq: 0 }, { ...a, seq: 0 })
 }
 
 /** One text for the entry of a key; one transaction writes several keys under one name. */

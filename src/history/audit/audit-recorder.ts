@@ -2,13 +2,15 @@
  * Watches the document of a partition of registers and tells of every change that is made on this
  * replica, by whichever handle, with the entries that it replaced.
  */
+
 import * as Y from 'yjs'
 import { StatemeshError } from '../../base/error.ts'
 import { decodeValue } from '../../model/value.ts'
+import { compareSiblings } from '../../partition/policy/policy.ts'
 import { registersRoot, rowName, splitRowName } from '../../partition/register/register-entry.ts'
 import { rootType } from '../../partition/root-type.ts'
 import { TransactionFeed } from '../../partition/transaction-feed.ts'
-import { type NewChange, newestFirst, type ReplacedEntry } from './audit-record.ts'
+import type { NewChange, ReplacedEntry } from './audit-record.ts'
 
 export class AuditRecorder {
   readonly #doc: Y.Doc
@@ -74,7 +76,7 @@ export class AuditRecorder {
     const changes = written.flatMap(([key, item]): NewChange[] => {
       const entry = readItem(item)
       if (entry === undefined) return []
-      const saw = (replaced.get(key) ?? []).sort(newestFirst)
+      const saw = (replaced.get(key) ?? []).sort(compareSiblings)
       const { clock } = item.id
       return [{ ...entry, key, clock, replaced: saw, cause: this.#cause, adopted: false }]
     })

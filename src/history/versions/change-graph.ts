@@ -2,13 +2,9 @@
  * What the records of a key tell about its past: which entries stood side by side at a time, and
  * which change was built on which.
  */
+import { compareSiblings } from '../../partition/policy/policy.ts'
 import type { AuditIndex } from '../audit/audit-index.ts'
-import {
-  type AuditChange,
-  entryId,
-  newestFirst,
-  type ReplacedEntry,
-} from '../audit/audit-record.ts'
+import { type AuditChange, entryId, type ReplacedEntry } from '../audit/audit-record.ts'
 
 /** An entry of a key, from a record, from what a record replaced, or from the state. */
 export interface PastEntry extends ReplacedEntry {
@@ -55,7 +51,7 @@ export function entriesAt(past: KeyPast, timestampMax: number): PastEntry[] {
     })
     if (!gone) standing.push(entry)
   }
-  return standing.sort(newestFirst)
+  return standing.sort(compareSiblings)
 }
 
 /**
@@ -76,7 +72,7 @@ export function entriesWithout(
     if (entry !== undefined && !undone(id) && free) left.set(id, entry)
     return undone(id) ? (past.replaced.get(id) ?? []) : []
   })
-  return [...left.values()].sort(newestFirst)
+  return [...left.values()].sort(compareSiblings)
 }
 
 /**

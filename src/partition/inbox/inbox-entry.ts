@@ -150,11 +150,12 @@ function readWrite(fields: Record<string, unknown>, writer: number) {
 const nothing: StoredValue = { value: undefined, mutable: false }
 
 /** The siblings of a resolution, for one reader. */
-export function settledSiblings(resolution: StoredResolution): SettledSibling[] {
-  return resolution.siblings.map(sibling => {
+export function settledSiblings(resolution: StoredResolution): readonly SettledSibling[] {
+  const siblings = resolution.siblings.map(sibling => {
     const { deleted, actor, writer, timestamp } = sibling
     return Object.freeze({ value: handOut(sibling), deleted, actor, writer, timestamp })
   })
+  return Object.freeze(siblings)
 }
 
 /** The fields of a plain object; none of anything else. */

@@ -21,6 +21,8 @@ export class InboxHistory {
   readonly #report: (problem: StatemeshError) => void
   /** By row. */
   readonly #resolutions = new Map<string, StoredResolution>()
+  /** The same, the newest first, until one comes or goes. */
+  #sorted: readonly StoredResolution[] | undefined
   readonly #problems = new Map<string, StatemeshError>()
 
   /** @throws ROOT_MISMATCH */
@@ -33,15 +35,14 @@ export class InboxHistory {
   }
 
   /** The newest first. */
-  all(): StoredResolution[] {
-    return [...this.#resolutions.values()].sort(compareSiblings)
+  all(): readonly StoredResolution[] {
+    this.#sorted ??= [...this.#resolutions.values()].sort(compareSiblings)
+    return this.#sorted
   }
 
   /** Those of a key, the newest first. */
   of(key: string): StoredResolution[] {
-    const found: StoredResolution[] = []
-    for (const stored of this.#resolutions.values()) if (stored.key === key) found.push(stored)
-    return found.sort(compareSiblings)
+    return this.all().filter(stored => stored.key === key)
   }
 
   problems(): Problem[] {
@@ -51,10 +52,7 @@ export class InboxHistory {
   /** Keeps a resolution. Within the transaction of the write that resolves. */
   add(parts: ResolutionParts): void {
     const row = this.#freeRow(this.#doc.clientID)
-    const rows = this.#oldestFirst().filter(other => other !== row)
-    for (const other of rows.slice(0, Math.max(0, rows.length + 1 - resolutionsMax))) {
-      this.#map.delete(other)
-    }
+    if (this.#resolutions.size >= resolutionsMax) this.#makeRoom(row)
     this.#map.set(row, resolutionEntry(parts))
   }
 
@@ -62,14 +60,23 @@ export class InboxHistory {
     this.#map.unobserve(this.#observe)
   }
 
+  /** Lets the oldest go, so that all but one row and that one are no more than may be. */
+  #makeRoom(row: string): void {
+    const rows = this.#oldestFirst().filter(other => other !== row)
+    for (const other of rows.slice(0, Math.max(0, rows.length + 1 - resolutionsMax))) {
+      this.#map.delete(other)
+    }
+  }
+
   /** A row of the writer that holds nothing, else that of its oldest resolution. */
   #freeRow(writer: number): string {
-    const rows = Array.from({ length: resolutionsPerWriterMax }, (_, slot) => {
-      return resolutionRow(writer, slot)
-    })
-    const free = rows.find(row => !this.#map.has(row))
-    const own = new Set(rows)
-    return free ?? this.#oldestFirst().find(row => own.has(row)) ?? (rows[0] as string)
+    const own = new Set<string>()
+    for (let slot = 0; slot < resolutionsPerWriterMax; slot++) {
+      const row = resolutionRow(writer, slot)
+      if (!this.#map.has(row)) return row
+      own.add(row)
+    }
+    return this.#oldestFirst().find(row => own.has(row)) ?? resolutionRow(writer, 0)
   }
 
   #oldestFirst(): string[] {
@@ -79,6 +86,7 @@ export class InboxHistory {
 
   #refresh(row: string): void {
     const item = this.#map._map.get(row)
+    this.#sorted = undefined
     this.#resolutions.delete(row)
     this.#problems.delete(row)
     if (item === undefined || item.deleted) return

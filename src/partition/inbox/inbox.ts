@@ -105,6 +105,8 @@ export class Inbox<Value = unknown> {
   readonly #source: InboxSource
   readonly #history: InboxHistory
   readonly #listeners = new Emitter<{ conflict: ConflictChange<Value> }>()
+  /** The resolutions that no reader can change, as they were made for the last one. */
+  readonly #handedOut = new WeakMap<StoredResolution, Resolution<Value>>()
   /** The open conflicts that listeners have been told of, and what ends our own listening. */
   #told: { conflicts: Map<string, Conflict<Value>>; end(): void } | undefined
 
@@ -120,7 +122,12 @@ export class Inbox<Value = unknown> {
   }
 
   resolutions(): Resolution<Value>[] {
-    return this.#history.all().map(stored => this.#resolution(stored))
+    const standing = new Map<string, readonly Sibling[]>()
+    return this.#history.all().map(stored => {
+      const now = standing.get(stored.key) ?? this.#source.siblings(stored.key)
+      standing.set(stored.key, now)
+      return this.#resolution(stored, now)
+    })
   }
 
   problems(): Problem[] {
@@ -188,18 +195,21 @@ export class Inbox<Value = unknown> {
       siblings,
       since: [...siblings].sort(compareSiblings).at(-2)?.timestamp as number,
       token: tokenOf(siblings),
-      reopened: reopened.map(resolution => this.#resolution(resolution)),
+      reopened: reopened.map(resolution => this.#resolution(resolution, siblings)),
     })
   }
 
-  #resolution(stored: StoredResolution): Resolution<Value> {
+  /** @param now the siblings of its key */
+  #resolution(stored: StoredResolution, now: readonly Sibling[]): Resolution<Value> {
     const { key, actor, writer, timestamp, deleted, picked } = stored
-    const now = this.#source.siblings(key)
-    const stands = agree(now) || !now.some(sibling => sameWrite(sibling, stored))
-    const siblings = settledSiblings(stored) as SettledSibling<Value>[]
-    return Object.freeze({
+    const stands = !now.some(sibling => sameWrite(sibling, stored)) || agree(now)
+    const status = stands ? 'resolved' : 'pending'
+    const known = this.#handedOut.get(stored)
+    if (known?.status === status) return known
+    const siblings = settledSiblings(stored) as readonly SettledSibling<Value>[]
+    const resolution: Resolution<Value> = Object.freeze({
       key,
-      status: stands ? 'resolved' : 'pending',
+      status,
       actor,
       writer,
       timestamp,
@@ -208,6 +218,8 @@ export class Inbox<Value = unknown> {
       picked: picked === undefined ? undefined : siblings[picked],
       siblings,
     })
+    if (isImmutable(stored)) this.#handedOut.set(stored, resolution)
+    return resolution
   }
 
   #tell(changes: readonly { readonly key: string }[]): void {
@@ -228,15 +240,20 @@ export class Inbox<Value = unknown> {
       return { type, conflict, resolution: undefined }
     }
     if (before === undefined) return undefined
-    const [now] = this.#source.siblings(key)
-    const by = this.#history.of(key).find(resolution => now && sameWrite(now, resolution))
-    const resolution = by === undefined ? undefined : this.#resolution(by)
+    const now = this.#source.siblings(key)
+    const [winner] = now
+    const by = this.#history.of(key).find(resolution => winner && sameWrite(winner, resolution))
+    const resolution = by === undefined ? undefined : this.#resolution(by, now)
     return { type: 'resolved', conflict: before, resolution }
   }
 }
 
 function sameWrite(a: SiblingName, b: SiblingName): boolean {
   return a.writer === b.writer && a.timestamp === b.timestamp
+}
+
+function isImmutable({ value, siblings }: StoredResolution): boolean {
+  return !value.mutable && !siblings.some(({ mutable }) => mutable)
 }
 
 function indexOf(siblings: readonly Sibling[], name: SiblingName): number {

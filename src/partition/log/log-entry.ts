@@ -9,6 +9,7 @@
 import * as encoding from 'lib0/encoding'
 import { digest } from 'lib0/hash/sha256'
 import { StatemeshError } from '../../base/error.ts'
+import { encodeBytes } from '../../base/scratch-encoder.ts'
 import { type HybridTimestamp, parseTimestamp } from '../../clock/hybrid-clock.ts'
 import type { ActorId } from '../../model/id.ts'
 import { decodeValue, type StoredValue } from '../../model/value.ts'
@@ -104,18 +105,19 @@ export function readRecord(
 
 /** The link of a lane's first entry: it binds the chain to its writer. */
 export function firstLink(writer: number): Uint8Array {
-  return digest(encoding.encode(encoder => encoding.writeVarString(encoder, laneName(writer))))
+  return digest(encodeBytes(encoder => encoding.writeVarString(encoder, laneName(writer))))
 }
 
 /** The link of the entry after this one. */
 export function linkAfter(entry: LinkedEntry): Uint8Array {
-  const encoder = encoding.createEncoder()
-  encoding.writeUint8Array(encoder, entry.link)
-  encoding.writeVarUint(encoder, entry.seq)
-  encoding.writeVarUint(encoder, entry.timestamp)
-  encoding.writeVarString(encoder, entry.actor)
-  writeCanonical(encoder, entry.encoded)
-  return digest(encoding.toUint8Array(encoder))
+  const linked = encodeBytes(encoder => {
+    encoding.writeUint8Array(encoder, entry.link)
+    encoding.writeVarUint(encoder, entry.seq)
+    encoding.writeVarUint(encoder, entry.timestamp)
+    encoding.writeVarString(encoder, entry.actor)
+    writeCanonical(encoder, entry.encoded)
+  })
+  return digest(linked)
 }
 
 const tags = {

@@ -12,6 +12,7 @@
  *     there when the log was opened is checked on demand, since that costs a hash for each.
  */
 import * as Y from 'yjs'
+import { firstWhere } from '../../base/binary-search.ts'
 import { equalBytes } from '../../base/bytes.ts'
 import { StatemeshError, toStatemeshError } from '../../base/error.ts'
 import { type HybridTimestamp, parseTimestamp } from '../../clock/hybrid-clock.ts'
@@ -227,14 +228,7 @@ export class LogLane {
   }
 
   record(seq: number): LogRecord | undefined {
-    let low = 0
-    let high = this.#slots.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((this.#slots[middle] as LogRecord | Hole).seq < seq) low = middle + 1
-      else high = middle
-    }
-    const slot = this.#slots[low]
+    const slot = this.#slots[firstWhere(this.#slots, slot => slot.seq >= seq)]
     return slot === undefined || 'length' in slot || slot.seq !== seq ? undefined : slot
   }
 
@@ -375,15 +369,9 @@ export class LogLane {
 
   /** The first slot that ends after the clock. */
   #slotAt(clock: number): number {
-    let low = 0
-    let high = this.#slots.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      const slot = this.#slots[middle] as LogRecord | Hole
-      if (slot.clock + ('length' in slot ? slot.length : 1) <= clock) low = middle + 1
-      else high = middle
-    }
-    return low
+    return firstWhere(this.#slots, slot => {
+      return slot.clock + ('length' in slot ? slot.length : 1) > clock
+    })
   }
 }
 

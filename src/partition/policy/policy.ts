@@ -13,14 +13,14 @@ import type { Sibling } from '../../model/partition-definition.ts'
  */
 export type Policy = (siblings: readonly Sibling[], reader: ActorId) => unknown
 
+/** What of a sibling says where it stands among the others. */
+type OrderedSibling = Pick<Sibling, 'timestamp' | 'writer'> & { readonly actor: string }
+
 /**
  * Orders siblings, the winner first: the later hybrid timestamp, then the greater actor, then the
  * greater writer. No two siblings of a key are equal in it, since a writer has one entry a key.
  */
-export function compareSiblings(
-  a: Pick<Sibling, 'timestamp' | 'actor' | 'writer'>,
-  b: Pick<Sibling, 'timestamp' | 'actor' | 'writer'>,
-): number {
+export function compareSiblings(a: OrderedSibling, b: OrderedSibling): number {
   if (a.timestamp !== b.timestamp) return b.timestamp - a.timestamp
   if (a.actor !== b.actor) return a.actor < b.actor ? 1 : -1
   return b.writer - a.writer

@@ -66,10 +66,22 @@ export function rowName(key: string, writer: number): string {
 /** The parts of a row's name; undefined for a name that `rowName` would not give. */
 export function splitRowName(row: string): RowName | undefined {
   const end = row.indexOf(separator)
-  const text = row.slice(end + 1)
-  const writer = Number.parseInt(text, 36)
-  if (end < 1 || !Number.isSafeInteger(writer) || writer.toString(36) !== text) return undefined
-  return { key: row.slice(0, end), writer }
+  const writer = end < 1 ? undefined : writerAt(row, end + 1)
+  return writer === undefined ? undefined : { key: row.slice(0, end), writer }
+}
+
+/** The number that `toString(36)` would write so, from an offset to the end; it is read at every change. */
+function writerAt(row: string, start: number): number | undefined {
+  let writer = 0
+  for (let index = start; index < row.length; index++) {
+    const code = row.charCodeAt(index)
+    if (code >= 0x30 && code <= 0x39) writer = writer * 36 + code - 0x30
+    else if (code >= 0x61 && code <= 0x7a) writer = writer * 36 + code - 0x57
+    else return undefined
+    if (writer === 0 && row.length > start + 1) return undefined
+    if (writer > Number.MAX_SAFE_INTEGER) return undefined
+  }
+  return row.length > start ? writer : undefined
 }
 
 export function entryOf(

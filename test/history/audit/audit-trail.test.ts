@@ -52,7 +52,9 @@ describe('an audit trail', () => {
       anns.delete('alice')
       while (anns.reap(['alice'], Date.now()) === 0); // within a millisecond
     })
-    expect(bobs.siblings('alice').map(({ reaped }) => reaped)).toEqual([true, undefined])
+    // Which of the two is the newer is up to chance where both came within a millisecond.
+    const reaped = bobs.siblings('alice').filter(sibling => sibling.reaped)
+    expect([reaped.length, bobs.siblings('alice').length]).toEqual([1, 2])
     expect([annTrail, bobTrail].map(trail => trail.verify().problems)).toEqual([[], []])
   })
 
