@@ -68,16 +68,28 @@ export function keysAllowed(clauses: readonly Clause[]): string[] | undefined {
   return keys?.filter(key => typeof key === 'string')
 }
 
-/** The buckets in which the keys of intervals are; undefined for keys that are in none. */
+/**
+ * The buckets in which the keys of intervals are, in order and apart: what is apart may share a bucket.
+ * Undefined for keys that are in none.
+ */
 export function bucketIntervals(
   intervals: readonly Interval[],
   width: number,
 ): readonly Interval[] | undefined {
-  const buckets: Interval[] = []
+  const ranges: [number, number][] = []
   for (const { low, high } of intervals) {
     const [first, last] = [bucketOf(low, width), bucketOf(high, width)]
     if (first === undefined || last === undefined) return undefined
-    buckets.push({ low: first, lowOpen: false, high: last, highOpen: false })
+    ranges.push([first, last])
+  }
+  const buckets: Interval[] = []
+  for (const [low, high] of ranges.sort(([a], [b]) => compareKeys(a, b))) {
+    const before = buckets.at(-1)
+    if (before === undefined || compareKeys(low, before.high) > 0) {
+      buckets.push({ low, lowOpen: false, high, highOpen: false })
+    } else if (compareKeys(high, before.high) > 0) {
+      buckets.splice(-1, 1, { ...before, high })
+    }
   }
   return buckets
 }

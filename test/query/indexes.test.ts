@@ -35,6 +35,12 @@ describe('a query is answered', () => {
     ['by one index', { status: 's3' }, {}, { plan: 'ordered', examined: 100, found: 100 }],
     ['by the name of one', { byStatus: 's3' }, {}, { examined: 100 }],
     ['by a range', { at: { $gte: 20, $lt: 30 } }, {}, { indexes: ['byHour'], found: 10 }],
+    [
+      'by several values in a bucket, each entry once',
+      { at: { $in: [22, 21, 45] } },
+      {},
+      { indexes: ['byHour'], examined: 20, found: 3 },
+    ],
     ['by buckets', { byHour: 7 }, {}, { indexes: ['byHour'], examined: 10, found: 10 }],
     [
       'by a field and the next',

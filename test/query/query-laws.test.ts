@@ -201,7 +201,7 @@ describe.each(['last-write-wins', 'merge', 'manual'] as const)('queries under %s
           }
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 100 },
     )
   })
 })
