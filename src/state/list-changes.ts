@@ -1,4 +1,5 @@
 /** Which items of a list go, and which get a place: as few as the new order allows. */
+import { firstWhere } from '../base/binary-search.ts'
 import { comparePlaces, type Position, positionBetween } from './position.ts'
 import { placeOf, type TreeNode } from './state-tree.ts'
 
@@ -25,6 +26,8 @@ export function listChanges(list: TreeNode, segments: readonly string[]): ListCh
   // Items that were put at one place at once have no room between them: they count as moved.
   while (head > 0 && before[head] && before[head - 1] && atOnePlace(before, head)) head -= 1
   while (tail > 0 && before.length > tail && atOnePlace(before, before.length - tail)) tail -= 1
+  // Nothing has room before an item that nobody has placed.
+  while (tail > 0 && !isPlaced(before[before.length - tail] as TreeNode)) tail -= 1
   const middle = segments.slice(head, segments.length - tail)
   const old = before.slice(head, before.length - tail)
   const wanted = new Set(middle)
@@ -64,27 +67,27 @@ function places(
 
 /** The most items whose places grow in the new order as well; they stay where they are. */
 function longestRun(middle: readonly string[], old: readonly TreeNode[]): Map<string, Position> {
-  const places = new Map(old.map(node => [node.segment, placeOf(node)]))
+  const places = new Map(old.filter(isPlaced).map(node => [node.segment, placeOf(node)]))
   const items = middle.filter(segment => places.has(segment))
   const placeAt = (index: number) => places.get(items[index] as string) as Position
   // `ends[n]` is the item with the least place in which a run of n + 1 items can end.
   const ends: number[] = []
   const previous: number[] = []
   items.forEach((_, index) => {
-    let low = 0
-    for (let high = ends.length; low < high; ) {
-      const half = (low + high) >> 1
-      if (comparePlaces(placeAt(ends[half] as number), placeAt(index)) < 0) low = half + 1
-      else high = half
-    }
-    previous[index] = low > 0 ? (ends[low - 1] as number) : -1
-    ends[low] = index
+    const place = placeAt(index)
+    const at = firstWhere(ends, end => comparePlaces(placeAt(end), place) >= 0)
+    previous[index] = at > 0 ? (ends[at - 1] as number) : -1
+    ends[at] = index
   })
   const run = new Map<string, Position>()
   for (let index = ends.at(-1) ?? -1; index >= 0; index = previous[index] as number) {
     run.set(items[index] as string, placeAt(index))
   }
   return run
+}
+
+function isPlaced(item: TreeNode): boolean {
+  return placeOf(item).length > 0
 }
 
 function atOnePlace(items: readonly TreeNode[], index: number): boolean {

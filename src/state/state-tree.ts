@@ -122,7 +122,9 @@ export class StateTree {
     for (const node of changed) {
       const value = this.valueOf(node)
       const name = nameOf(node.segment)
-      const was = base !== undefined && Object.hasOwn(base, name) ? base[name] : absent
+      // Of the copy: a name comes twice where a node was pruned and another one took its place.
+      const now = copy ?? base
+      const was = now !== undefined && Object.hasOwn(now, name) ? now[name] : absent
       if (value === was) continue
       copy ??= { ...base }
       if (value === absent) delete copy[name]

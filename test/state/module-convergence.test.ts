@@ -38,6 +38,19 @@ const change = fc.dictionary(field, fc.option(anyValue, { nil: undefined }), {
   minKeys: 1,
   maxKeys: 2,
 })
+/** A collection goes, and one of its name comes with the same thing in it, before anybody reads. */
+const goneAndBackUnread = [
+  { at: 1, change: { list: { x: {} } } },
+  { at: 2, change: { list: undefined } },
+  { at: 2, change: { list: [{ id: 'x', of: 0 }] } },
+]
+/** A list takes the place of an object, whose parts have no places in it. */
+const itemsWithoutPlaces = [
+  { at: 2, change: { x: [] } },
+  { at: 0, change: { x: { a: new Set() } } },
+  { from: 2, to: 0 },
+  { at: 0, change: { x: [{ id: 'y' }, { id: 'a' }] } },
+]
 const replicas = 3
 const replica = fc.nat(replicas - 1)
 const step = fc.oneof(
@@ -80,7 +93,7 @@ describe('a module of random states', () => {
           expect(reopen(host).module.serialize()).toBe(first?.module.serialize())
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 300, examples: [[goneAndBackUnread], [itemsWithoutPlaces]] },
     )
   })
 })
