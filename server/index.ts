@@ -1,4 +1,6 @@
 /** The public surface of `statemesh/relay`. */
+
+export type { CompactionReport, CompactionSettings, LogSize } from '../src/storage/compaction.ts'
 export type { Grant, Right } from '../src/trust/grants.ts'
 export type { Revocation } from '../src/trust/revocations.ts'
 export {
@@ -10,11 +12,12 @@ export {
   type TokenVerifier,
   tokenVerifier,
 } from '../src/trust/token.ts'
+export type { LinkRequest } from './arrival.ts'
 export { type ListenOptions, listen, type RelayServer } from './http-server.ts'
 export type { RelayMeter } from './meter.ts'
 export { type RelayGauges, RelayMetrics } from './metrics.ts'
 export type { QuarantinedUpdate } from './quarantine.ts'
-export { createRelay, type LinkRequest, type Relay } from './relay.ts'
+export { createRelay, type Relay } from './relay.ts'
 export type { RelayHealth } from './relay-health.ts'
 export {
   defaultRelayLimits,

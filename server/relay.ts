@@ -10,7 +10,6 @@ import type { DocumentName } from '../src/model/document-name.ts'
 import { StorageMonitor } from '../src/observe/storage-monitor.ts'
 import { subprotocol } from '../src/protocol/frame.ts'
 import { closeCodes } from '../src/protocol/link-rules.ts'
-import { encodeYWebsocketMessage } from '../src/protocol/y-websocket.ts'
 import { type BlobCollection, BlobCollector } from '../src/storage/blobs/blob-collector.ts'
 import { BlobStore } from '../src/storage/blobs/blob-store.ts'
 import { type Incarnation, openIncarnation } from '../src/storage/incarnation.ts'
@@ -20,6 +19,7 @@ import { Access, accessDenied } from '../src/trust/access.ts'
 import { openRevocations, type Revocation, type Revocations } from '../src/trust/revocations.ts'
 import type { AccessToken } from '../src/trust/token.ts'
 import { AddressCounter } from './address-counter.ts'
+import { type Arrival, type LinkRequest, originOf, refuseLink } from './arrival.ts'
 import { closeCodeOf } from './close-code.ts'
 import { conductSizes } from './conduct-sizes.ts'
 import { LinkConnection } from './connection.ts'
@@ -28,8 +28,10 @@ import { openIntroductions } from './introductions.ts'
 import { silentMeter } from './meter.ts'
 import type { RelayGauges } from './metrics.ts'
 import { Quarantine, type QuarantinedUpdate } from './quarantine.ts'
+import { RelayCompaction } from './relay-compaction.ts'
 import type { Connection, RelayContext } from './relay-context.ts'
 import type { RelayHealth } from './relay-health.ts'
+import { checkRelayOptions } from './relay-option-rules.ts'
 import {
   defaultRelayLimits,
   type RelayEvent,
@@ -42,27 +44,16 @@ import { roomLimits } from './room-limits.ts'
 import { StockConnection } from './stock-connection.ts'
 import { StorageProbe } from './storage-probe.ts'
 
-/** What is known of a connection before it speaks. */
-export interface LinkRequest {
-  /** The path of its URL, with or without the query string; for the stock dialect the document. */
-  path: string
-  /** The subprotocol that was agreed on; none means the stock dialect. */
-  subprotocol?: string | undefined
-  /** Where it comes from. */
-  address?: string | undefined
-  /** The token that came with it. */
-  token?: string | undefined
-}
-
 /** Looks at idle links and rooms this often, but at least four times in the shortest limit. */
 const tickMillisecondsMax = 5_000
 
 /**
  * Starts a relay on a storage, which must be its own.
  *
- * @throws STORAGE_UNAVAILABLE, CLOSED
+ * @throws OPTION_INVALID, STORAGE_UNAVAILABLE, CLOSED
  */
 export async function createRelay(options: RelayOptions): Promise<Relay> {
+  checkRelayOptions(options)
   const random = options.random ?? systemRandom
   const incarnation = await openIncarnation(options.storage, random)
   if (options.restored) {
@@ -73,14 +64,6 @@ export async function createRelay(options: RelayOptions): Promise<Relay> {
   const blobs = new BlobStore(options.storage, options.time ?? systemTime)
   const hasBlobs = (await blobs.belongings()).length > 0
   return new Relay(options, { incarnation, revocations, blobs, hasBlobs, node: randomId(random) })
-}
-
-/** A connection on its way in. */
-interface Arrival extends LinkRequest {
-  readonly link: Link
-  readonly id: number
-  /** Whether it counts as one of its address. */
-  readonly counted: boolean
 }
 
 /** What a relay reads from its storage before it starts, and its id. */
@@ -97,6 +80,7 @@ export class Relay {
   readonly limits: Readonly<RelayLimits>
   readonly time: TimeSource
   readonly #storage: Storage
+  readonly #compaction: RelayCompaction
   readonly #probe: StorageProbe
   readonly #incarnation: Incarnation
   readonly #context: RelayContext
@@ -129,7 +113,15 @@ export class Relay {
       storageFailing: () => this.#probe.failing,
     })
     const meter = this.#vitals.counting(options.meter ?? silentMeter)
-    this.#storage = new StorageMonitor(time, meter).watch(options.storage)
+    this.#compaction = new RelayCompaction(new StorageMonitor(time, meter).watch(options.storage), {
+      ...{ time, meter, settings: options.compaction },
+      report: event => this.#onEvent(event),
+      onCompacted: (document, bytes) => {
+        this.#rooms.get(document as DocumentName)?.compacted(bytes)
+      },
+      onDamaged: (document, damage) => this.#onDamaged(document, [damage]),
+    })
+    this.#storage = this.#compaction.storage
     this.#probe = new StorageProbe({
       ...{ storage: this.#storage, time, random: options.random ?? systemRandom },
       onWorking: () => this.#onStorageWorking(),
@@ -167,7 +159,7 @@ export class Relay {
           if (forward === 'early') incarnation.renew()
           if (room.readOnly) this.#probe.start()
         },
-        damaged: ({ document }, damage) => this.damaged(document, damage),
+        damaged: ({ document }, damage) => this.#onDamaged(document, damage),
       },
     }
     this.#addresses = new AddressCounter(this.limits.connectionsPerAddressMax)
@@ -319,6 +311,7 @@ export class Relay {
     }
     await this.#connectionsGone()
     await this.#blobs.close()
+    await this.#compaction.stop()
     for (const room of this.#rooms.values()) room.close()
     this.#rooms.clear()
     await this.#incarnation.end()
@@ -351,13 +344,13 @@ export class Relay {
       return this.#turnAway(arrival, thrown)
     }
     const connection = arrival.id
-    this.#onEvent({ level: 'info', event: 'connected', connection, ...origin(arrival, token) })
+    this.#onEvent({ level: 'info', event: 'connected', connection, ...originOf(arrival, token) })
   }
 
   #turnAway(arrival: Arrival, error: StatemeshError): void {
     const { code, message } = error
     const connection = arrival.id
-    const from = origin(arrival)
+    const from = originOf(arrival)
     this.#onEvent({ level: 'warn', event: 'rejected', connection, ...from, code, message })
     // Dialling again with the same token cannot help, unlike where it ends on a link.
     const closeCode = code === 'TOKEN_EXPIRED' ? closeCodes.tokenInvalid : closeCodeOf(error)
@@ -380,20 +373,11 @@ export class Relay {
     if (this.#connections.size === 0) this.#allGone?.()
   }
 
-  /** Ends a link that is not served; a stock client is told why in its own words first. */
-  #refuse(
-    { link, counted, address, subprotocol: dialect }: Arrival,
-    code: number,
-    why: string,
-  ): void {
-    const left = () => {
+  #refuse(arrival: Arrival, code: number, why: string): void {
+    refuseLink(arrival, code, why, () => {
+      const { counted, address } = arrival
       if (counted && address !== undefined) this.#addresses.leave(address)
-    }
-    link.start({ message: () => undefined, close: left })
-    if (dialect !== subprotocol && code !== closeCodes.restart) {
-      link.send(encodeYWebsocketMessage({ type: 'permission-denied', reason: why }))
-    }
-    link.close(code, why)
+    })
   }
 
   /** The document of a stock socket, if its token opens it. */
@@ -417,11 +401,6 @@ export class Relay {
     return room
   }
 
-  /** A document's log has been compacted, to so many bytes. */
-  compacted(document: string, bytes: number): void {
-    this.#rooms.get(document as DocumentName)?.compacted(bytes)
-  }
-
   #onStorageWorking(): void {
     this.#onEvent({ level: 'info', event: 'storage-works' })
     for (const room of this.#rooms.values()) room.resumeWrites()
@@ -431,11 +410,7 @@ export class Relay {
     this.#onEvent({ level: 'error', event: 'storage-failed', document, code, message })
   }
 
-  /**
-   * Takes note of stored updates that turned out to be damaged. Whoever finds them in the storage
-   * beside the relay, such as a compaction, has to tell: no load will report them again.
-   */
-  damaged(document: string, damage: readonly string[]): void {
+  #onDamaged(document: string, damage: readonly string[]): void {
     // Replicas that trust what this store once acked must bring it again.
     this.#incarnation.renew()
     const message = damage.slice(0, 10).join('; ')
@@ -466,8 +441,7 @@ export class Relay {
 
   #tick(due: number): void {
     const now = this.time.monotonic()
-    this.#vitals.late(now - due)
-    this.#vitals.monitor.read()
+    this.#vitals.ticked(now, now - due)
     for (const connection of [...this.#connections]) connection.tick(now)
     for (const room of this.#rooms.values()) {
       room.expireAwareness(now)
@@ -487,12 +461,4 @@ export class Relay {
     room.close()
     this.#forget(room)
   }
-}
-
-/** What the log says of where a connection comes from. */
-function origin(
-  { address }: LinkRequest,
-  token?: AccessToken,
-): Pick<RelayEvent, 'address' | 'subject'> {
-  return { ...(address !== undefined && { address }), ...(token && { subject: token.subject }) }
 }

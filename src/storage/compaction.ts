@@ -10,7 +10,7 @@
  * - C4. What is appended while a compaction runs stays behind it as it is.
  */
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
-import type { CancelTimer, TimeSource } from '../base/time.ts'
+import { type CancelTimer, holdUp, type TimeSource } from '../base/time.ts'
 import { mergeLog } from './merge-log.ts'
 import type { DamagedRecord, Storage, StoredDocument } from './storage.ts'
 
@@ -27,8 +27,8 @@ export interface CompactionReport {
   readonly milliseconds: number
 }
 
-export interface CompactionOptions {
-  time: TimeSource
+/** When logs are compacted, and how. */
+export interface CompactionSettings {
   /**
    * Compacts a log with this many updates behind the compacted one: they cost a load about 5 ms.
    * A large document gets one more for each kB, as loading it takes longer anyway. Default 500.
@@ -51,6 +51,10 @@ export interface CompactionOptions {
   pauseMilliseconds?: number
   /** Merges a log into one update; may run elsewhere, in a worker for instance. */
   mergeLog?: (updates: readonly Uint8Array[]) => Uint8Array | Promise<Uint8Array>
+}
+
+export interface CompactionOptions extends CompactionSettings {
+  time: TimeSource
   /** Called after each compaction. */
   onCompacted?: (report: CompactionReport) => void
   /** Called with damaged records that a compaction found, since no load will report them again. */
@@ -67,6 +71,8 @@ export interface CompactingStorage extends Storage {
    * @throws UPDATE_INVALID when the log cannot be merged, STORAGE_UNAVAILABLE, CLOSED
    */
   compact(document: string): Promise<CompactionReport | undefined>
+  /** Starts no more compactions by itself, and waits for those under way. The storage stays open. */
+  stop(): Promise<void>
 }
 
 /** The given storage, whose logs are compacted from now on. Closing it closes that one. */
@@ -108,6 +114,7 @@ class Compaction implements CompactingStorage {
   #cancelAgeTimer: CancelTimer | undefined
   /** The end of the queue of compactions. */
   #last: Promise<unknown> = Promise.resolve()
+  #stopped = false
   #closing: Promise<void> | undefined
 
   constructor(storage: Storage, options: CompactionOptions) {
@@ -161,10 +168,16 @@ class Compaction implements CompactingStorage {
     await this.#storage.writeRecord(key, value)
   }
 
-  close(): Promise<void> {
+  async stop(): Promise<void> {
+    this.#stopped = true
     this.#cancelTimer?.()
     this.#cancelAgeTimer?.()
-    this.#closing ??= this.#last.then(() => this.#storage.close())
+    // A thread that merges does not hold the process up by itself.
+    await holdUp(this.#options.time, this.#last)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.stop().then(() => this.#storage.close())
     return this.#closing
   }
 
@@ -213,7 +226,7 @@ class Compaction implements CompactingStorage {
   }
 
   #startAgeTimer(): void {
-    if (this.#cancelAgeTimer || this.#closing) return
+    if (this.#cancelAgeTimer || this.#stopped) return
     this.#cancelAgeTimer = this.#options.time.after(this.#age, () => {
       this.#cancelAgeTimer = undefined
       this.#lookForAged()
@@ -250,7 +263,7 @@ class Compaction implements CompactingStorage {
   }
 
   #startTimer(): void {
-    if (this.#cancelTimer || this.#closing || this.#due.size === 0) return
+    if (this.#cancelTimer || this.#stopped || this.#due.size === 0) return
     this.#cancelTimer = this.#options.time.after(this.#pause, () => void this.#runNext())
   }
 

@@ -89,9 +89,12 @@ export class GroupCommit<Write extends GroupedWrite, Result> {
   }
 
   async #commitGroup(group: readonly Waiting<Write, Result>[]): Promise<void> {
+    const begun = this.#time.monotonic()
     try {
-      const outcomes = await this.#measured(group.map(({ write }) => write))
-      for (const [index, { resolve, reject }] of group.entries()) {
+      const outcomes = await this.#commit(group.map(({ write }) => write))
+      this.#measure(group, this.#time.monotonic() - begun)
+      for (let index = 0; index < group.length; index++) {
+        const { resolve, reject } = group[index] as Waiting<Write, Result>
         const outcome = outcomes[index] as WriteOutcome<Result>
         if (outcome instanceof StatemeshError) reject(outcome)
         else resolve(outcome)
@@ -104,14 +107,13 @@ export class GroupCommit<Write extends GroupedWrite, Result> {
     }
   }
 
-  async #measured(writes: readonly Write[]): Promise<readonly WriteOutcome<Result>[]> {
-    const begun = this.#time.monotonic()
-    const outcomes = await this.#commit(writes)
-    // What needs a group of its own does more than write its bytes.
-    if (writes[0]?.alone) return outcomes
-    const bytes = writes.reduce((sum, write) => sum + write.bytes, 0)
-    this.#pace.measured(bytes, this.#time.monotonic() - begun)
-    return outcomes
+  #measure(group: readonly Waiting<Write, Result>[], milliseconds: number): void {
+    let bytes = 0
+    for (const { write } of group) {
+      if (write.alone) return // it does more than write its bytes
+      bytes += write.bytes
+    }
+    this.#pace.measured(bytes, milliseconds)
   }
 
   #takeGroup(): Waiting<Write, Result>[] {

@@ -7,18 +7,15 @@
  * Opening the database anew mends both: it reads the log up to the damage and starts another.
  */
 import { Level } from 'level'
-import { StatemeshError, toStatemeshError } from '../base/error.ts'
+import type { ErrorCode } from '../base/error.ts'
+import type { ByteDatabase, Entry, Operation } from './byte-database.ts'
+import type { ByteLevel } from './byte-level.ts'
+import { attempt as attemptWith } from './database-error.ts'
 import { checkLevelFiles } from './level-files.ts'
 import type { KeyRange } from './level-keys.ts'
 
-export type ByteLevel = Level<Uint8Array, Uint8Array>
-export type Entry = [key: Uint8Array, value: Uint8Array]
-export type Operation =
-  | { type: 'put'; key: Uint8Array; value: Uint8Array }
-  | { type: 'del'; key: Uint8Array }
-
-/** A database of bytes in a directory (in a browser: of an IndexedDB name), not opened yet. */
-export function createByteLevel(location: string): ByteLevel {
+/** A database of bytes in a directory, not opened yet. */
+export function createByteLevel(location: string): Level<Uint8Array, Uint8Array> {
   return new Level(location, { keyEncoding: 'view', valueEncoding: 'view' })
 }
 
@@ -27,7 +24,7 @@ const readAheadBytes = 1024 * 1024
 // About a millisecond of work.
 const pageEntries = 500
 
-export class LevelDatabase {
+export class LevelDatabase implements ByteDatabase {
   readonly #level: ByteLevel
   #failed = false
   #reopenings = 0
@@ -50,12 +47,7 @@ export class LevelDatabase {
     return database
   }
 
-  /**
-   * Writes all or nothing, with an fsync.
-   *
-   * @throws STORAGE_UNAVAILABLE
-   */
-  async write(operations: Operation[]): Promise<void> {
+  async write(operations: readonly Operation[]): Promise<void> {
     try {
       await attempt('write', () => this.#write(operations))
     } catch (error) {
@@ -77,22 +69,14 @@ export class LevelDatabase {
     await this.#reopening
   }
 
-  /** @throws STORAGE_CORRUPT, STORAGE_UNAVAILABLE */
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
     return this.#read(level => level.get(key))
   }
 
-  /** @throws STORAGE_CORRUPT, STORAGE_UNAVAILABLE */
   async entries(range: KeyRange): Promise<Entry[]> {
     return this.mapEntries(range, entry => entry)
   }
 
-  /**
-   * What `map` makes of the entries of a range, of one moment. They are read in pages, so that
-   * others get their turn in between.
-   *
-   * @throws STORAGE_CORRUPT, STORAGE_UNAVAILABLE
-   */
   async mapEntries<Result>(range: KeyRange, map: (entry: Entry) => Result): Promise<Result[]> {
     return this.#read(async level => {
       const iterator = level.iterator({ ...range, highWaterMarkBytes: readAheadBytes })
@@ -109,19 +93,16 @@ export class LevelDatabase {
     })
   }
 
-  /** @throws STORAGE_CORRUPT, STORAGE_UNAVAILABLE */
   async keys(range: KeyRange, keysMax: number = -1): Promise<Uint8Array[]> {
     const options = { ...range, limit: keysMax, highWaterMarkBytes: readAheadBytes }
     return this.#read(level => level.keys(options).all())
   }
 
-  /** @throws STORAGE_CORRUPT, STORAGE_UNAVAILABLE */
   async firstKey(range: KeyRange): Promise<Uint8Array | undefined> {
     const keys = await this.#read(level => level.keys({ ...range, limit: 1 }).all())
     return keys[0]
   }
 
-  /** @throws STORAGE_CORRUPT, STORAGE_UNAVAILABLE */
   async lastKey(range: KeyRange): Promise<Uint8Array | undefined> {
     const keys = await this.#read(level => level.keys({ ...range, reverse: true, limit: 1 }).all())
     return keys[0]
@@ -166,29 +147,14 @@ export class LevelDatabase {
   }
 }
 
-/** Runs `action`; what it throws gets the code that fits it. */
-async function attempt<Result>(what: string, action: () => Promise<Result>): Promise<Result> {
-  try {
-    return await action()
-  } catch (thrown) {
-    throw storageError(what, thrown)
-  }
+function attempt<Result>(what: string, action: () => Promise<Result>): Promise<Result> {
+  return attemptWith(what, codeOf, action)
 }
 
-function storageError(what: string, thrown: unknown): StatemeshError {
-  if (thrown instanceof StatemeshError) return thrown
+function codeOf(thrown: unknown): ErrorCode {
   const codes = levelCodes(thrown)
-  const code = codes.includes('LEVEL_LOCKED')
-    ? 'STORAGE_LOCKED'
-    : codes.includes('LEVEL_CORRUPTION')
-      ? 'STORAGE_CORRUPT'
-      : 'STORAGE_UNAVAILABLE'
-  const why = toStatemeshError(rootCause(thrown), code).message
-  return new StatemeshError(code, `could not ${what}: ${why}`, { cause: thrown })
-}
-
-function rootCause(thrown: unknown): unknown {
-  return thrown instanceof Error && thrown.cause instanceof Error ? rootCause(thrown.cause) : thrown
+  if (codes.includes('LEVEL_LOCKED')) return 'STORAGE_LOCKED'
+  return codes.includes('LEVEL_CORRUPTION') ? 'STORAGE_CORRUPT' : 'STORAGE_UNAVAILABLE'
 }
 
 function levelCodes(thrown: unknown): string[] {

@@ -2,11 +2,9 @@
  * Looks at a LevelDB directory before it is opened. LevelDB takes one whose file `CURRENT` is missing
  * for a new one, and deletes the data that is still there.
  */
-import { StatemeshError } from '../base/error.ts'
 
-interface Runtime {
-  process?: { getBuiltinModule?(name: 'fs/promises'): Files | undefined }
-}
+import { StatemeshError } from '../base/error.ts'
+import { builtinModule } from '../base/platform.ts'
 
 interface Files {
   readdir(path: string): Promise<string[]>
@@ -15,14 +13,9 @@ interface Files {
 /** Whose making was cut short has the first manifest, and nothing in it. */
 const dataFile = /^MANIFEST-(?!000001$)|\.(ldb|sst|log)$/
 
-/**
- * Does nothing in a browser, where a database has no files.
- *
- * @throws STORAGE_CORRUPT where there are data files, and nothing that says how they belong together
- */
+/** @throws STORAGE_CORRUPT where there are data files, and nothing that says how they belong together */
 export async function checkLevelFiles(location: string): Promise<void> {
-  // Not imported, so that it bundles for browsers.
-  const files = (globalThis as Runtime).process?.getBuiltinModule?.('fs/promises')
+  const files = builtinModule<Files>('fs/promises')
   // Where it cannot be read, opening it says what is wrong.
   const names = (await files?.readdir(location).catch(() => [])) ?? []
   if (names.includes('CURRENT')) return

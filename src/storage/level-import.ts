@@ -2,7 +2,7 @@
 import { StatemeshError } from '../base/error.ts'
 import { parseDocumentName } from '../model/document-name.ts'
 import { checkWholeUpdate } from '../model/whole-update.ts'
-import { LevelDatabase, type Operation } from './level-database.ts'
+import type { ByteDatabase, Operation } from './byte-database.ts'
 import {
   documentRange,
   recordKey,
@@ -11,6 +11,7 @@ import {
   updateKeyPrefix,
 } from './level-keys.ts'
 import { putStateVector, putUpdate, stateVectorOf } from './level-storage.ts'
+import { openDatabase } from './open-database.ts'
 
 export interface ImportOptions {
   /** The directory of the database, made if it is not there. */
@@ -35,7 +36,7 @@ export async function importDocuments({ location, documents }: ImportOptions): P
     parseDocumentName(document)
     checkWholeUpdate(update)
   }
-  const database = await LevelDatabase.open(location)
+  const database = await openDatabase({ location })
   try {
     for (const document of documents.keys()) await checkAbsent(database, document)
     const owes = (await database.get(recordKey(relayRecord))) !== undefined
@@ -47,7 +48,7 @@ export async function importDocuments({ location, documents }: ImportOptions): P
   }
 }
 
-async function checkAbsent(database: LevelDatabase, document: string): Promise<void> {
+async function checkAbsent(database: ByteDatabase, document: string): Promise<void> {
   const listed = await database.get(stateVectorKey(document))
   if (listed === undefined && !(await database.firstKey(documentRange(document)))) return
   throw new StatemeshError('DATA_EXISTS', `${document} is there already`)

@@ -13,6 +13,7 @@
 import * as decoding from 'lib0/decoding'
 import * as encoding from 'lib0/encoding'
 import { concatBytes } from '../base/bytes.ts'
+import { encodeBytes } from '../base/scratch-encoder.ts'
 import type { ByteSlab } from './byte-slab.ts'
 
 /** Keys from `gte` up to, and not including, `lt`. */
@@ -32,12 +33,12 @@ const utf8 = new TextEncoder()
 const utf8Decoder = new TextDecoder()
 
 function encodeStrings(parts: readonly string[]): Uint8Array {
-  const encoder = encoding.createEncoder()
-  for (const part of parts) {
-    encoding.writeUint8(encoder, stringPart)
-    encoding.writeVarString(encoder, part)
-  }
-  return encoding.toUint8Array(encoder)
+  return encodeBytes(encoder => {
+    for (const part of parts) {
+      encoding.writeUint8(encoder, stringPart)
+      encoding.writeVarString(encoder, part)
+    }
+  })
 }
 
 /** What all update keys of a document begin with; the clock follows. */

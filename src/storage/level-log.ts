@@ -1,15 +1,9 @@
 /** Reads the log of one document from LevelDB, around what LevelDB itself cannot read. */
 import { StatemeshError } from '../base/error.ts'
-import { type Crc, crc32c } from './crc.ts'
-import type { LevelDatabase } from './level-database.ts'
+import type { ByteDatabase } from './byte-database.ts'
+import { crc32c } from './crc.ts'
 import { clockOfUpdateKey, type KeyRange, updateKey, updateRange } from './level-keys.ts'
 import { unsealUpdate } from './sealed-update.ts'
-
-export interface LogSource {
-  readonly database: LevelDatabase
-  /** A faster `crc32` than ours. */
-  readonly crc: Crc | undefined
-}
 
 export interface LogEntry {
   readonly clock: number
@@ -32,32 +26,35 @@ export interface Log {
  * @throws STORAGE_CORRUPT where LevelDB cannot even tell how far the log goes, STORAGE_UNAVAILABLE
  */
 export async function readLog(
-  { database, crc }: LogSource,
+  database: ByteDatabase,
   prefix: Uint8Array,
   through?: number,
 ): Promise<Log> {
   const range = updateRange(prefix, through)
   try {
-    const entries = await database.mapEntries(range, ([key, value]) => logEntry(key, value, crc))
+    const entries = await database.mapEntries(range, ([key, value]) => logEntry(key, value))
     return { entries, unreadable: [] }
   } catch (error) {
     if (!isCorruption(error)) throw error
-    return readSingly({ database, crc }, prefix, range)
+    return readSingly(database, prefix, range)
   }
 }
 
 /** One entry of a log. */
 export async function readLogEntry(
-  { database, crc }: LogSource,
+  database: ByteDatabase,
   key: Uint8Array,
 ): Promise<LogEntry | undefined> {
   const value = await database.get(key)
-  return value && logEntry(key, value, crc)
+  return value && logEntry(key, value)
 }
 
 /** Slow, but a block that cannot be read costs only the updates in it. */
-async function readSingly(source: LogSource, prefix: Uint8Array, range: KeyRange): Promise<Log> {
-  const { database } = source
+async function readSingly(
+  database: ByteDatabase,
+  prefix: Uint8Array,
+  range: KeyRange,
+): Promise<Log> {
   const entries: LogEntry[] = []
   const unreadable: { clock: number; error: StatemeshError }[] = []
   const last = await database.lastKey(range)
@@ -65,7 +62,7 @@ async function readSingly(source: LogSource, prefix: Uint8Array, range: KeyRange
   const end = last === undefined ? -1 : clockOfUpdateKey(last)
   for (let clock = first === undefined ? 0 : clockOfUpdateKey(first); clock <= end; clock++) {
     try {
-      const entry = await readLogEntry(source, updateKey(prefix, clock))
+      const entry = await readLogEntry(database, updateKey(prefix, clock))
       if (entry) entries.push(entry)
     } catch (error) {
       if (!isCorruption(error)) throw error
@@ -75,8 +72,8 @@ async function readSingly(source: LogSource, prefix: Uint8Array, range: KeyRange
   return { entries, unreadable }
 }
 
-function logEntry(key: Uint8Array, value: Uint8Array, crc: Crc | undefined): LogEntry {
-  const update = unsealUpdate(value, crc32c(key), crc)
+function logEntry(key: Uint8Array, value: Uint8Array): LogEntry {
+  const update = unsealUpdate(value, crc32c(key))
   return { clock: clockOfUpdateKey(key), key, value, update }
 }
 

@@ -1,6 +1,6 @@
 /**
- * The storage on LevelDB: one database for all documents, in y-leveldb's key layout, so that stock
- * y-leveldb opens our data and we open its.
+ * The storage on LevelDB, in a browser on IndexedDB: one database for all documents, in y-leveldb's key
+ * layout, so that stock y-leveldb opens our data and we open its.
  *
  * All writes go through one group commit. The clock of an append is chosen when its group is
  * written, at a moment when nothing is under way: so the database itself always knows the last
@@ -8,13 +8,14 @@
  */
 import * as encoding from 'lib0/encoding'
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
-import { systemTime, type TimeSource } from '../base/time.ts'
+import { encodeBytes } from '../base/scratch-encoder.ts'
+import { systemTime } from '../base/time.ts'
 import { readUpdateIndex } from '../model/update-index.ts'
 import { readUpdateStructure } from '../model/update-structure.ts'
+import type { ByteDatabase, Operation } from './byte-database.ts'
 import { ByteSlab } from './byte-slab.ts'
-import { type Crc, crc32c } from './crc.ts'
+import { crc32c } from './crc.ts'
 import { GroupCommit, type WriteOutcome } from './group-commit.ts'
-import { type ByteLevel, LevelDatabase, type Operation } from './level-database.ts'
 import {
   clockEnd,
   clockOfUpdateKey,
@@ -29,34 +30,22 @@ import {
   updateKeyPrefix,
   updateRange,
 } from './level-keys.ts'
-import { type LogEntry, type LogSource, readLog, readLogEntry } from './level-log.ts'
-import { type SealOptions, sealUpdate } from './sealed-update.ts'
+import { type LogEntry, readLog, readLogEntry } from './level-log.ts'
+import { type DatabaseOptions, openDatabase } from './open-database.ts'
+import { sealUpdate } from './sealed-update.ts'
 import type { DamagedRecord, Storage, StoredDocument, StoredUpdate } from './storage.ts'
 
-export interface LevelStorageOptions {
-  /** The directory of the database, made if it is not there; in a browser an IndexedDB name. */
-  location: string
-  /** Makes the database, which must be of bytes ('view' encodings); for tests that let it fail. */
-  createDatabase?: (location: string) => ByteLevel
-  /**
-   * A faster way to compute the CRC-32 of what is written and read, such as `crc32` of `node:zlib`:
-   * ours takes a millisecond for 1 MB.
-   */
-  crc32?: (bytes: Uint8Array, before?: number) => number
-  /** Measures how fast the disk writes. Default: the system's. */
-  time?: TimeSource
-}
+export type LevelStorageOptions = DatabaseOptions
 
 /**
- * Opens, or makes, a database. It belongs to one process at a time. A damaged update that `load`
- * sets aside becomes a record under `damaged/<document, percent-encoded>/`.
+ * Opens, or makes, a database. It belongs to one process at a time, in a browser to one tab or worker.
+ * A damaged update that `load` sets aside becomes a record under `damaged/<document, percent-encoded>/`.
  *
  * @throws STORAGE_LOCKED when another process, or this one, has it open; STORAGE_CORRUPT;
  * STORAGE_UNAVAILABLE
  */
 export async function openLevelStorage(options: LevelStorageOptions): Promise<Storage> {
-  const { location, createDatabase } = options
-  return new LevelStorage(await LevelDatabase.open(location, createDatabase), options)
+  return new LevelStorage(await openDatabase(options), options)
 }
 
 type Write =
@@ -82,21 +71,19 @@ const removalsMax = 500
 const logEndsMax = 10_000
 
 class LevelStorage implements Storage {
-  readonly #database: LevelDatabase
-  readonly #source: LogSource
+  readonly #database: ByteDatabase
   readonly #writes: GroupCommit<Write, number>
   readonly #logEnds = new Map<string, LogEnd>()
   #closing: Promise<void> | undefined
 
-  constructor(database: LevelDatabase, { time = systemTime, crc32: crc }: LevelStorageOptions) {
+  constructor(database: ByteDatabase, { time = systemTime }: LevelStorageOptions) {
     this.#database = database
-    this.#source = { database, crc }
     this.#writes = new GroupCommit({ commit: writes => this.#commit(writes), time })
   }
 
   load(document: string): Promise<StoredDocument> {
     return this.#whileOpen(async () => {
-      const { entries, unreadable } = await readLog(this.#source, updateKeyPrefix(document))
+      const { entries, unreadable } = await readLog(this.#database, updateKeyPrefix(document))
       const updates: StoredUpdate[] = []
       const damaged: DamagedRecord[] = unreadable.map(({ clock, error }) => {
         return { document, clock, reason: error.message }
@@ -121,12 +108,12 @@ class LevelStorage implements Storage {
     const key = updateKey(keyPrefix, through)
     // Sealed here, and not in the group in which it is written: others wait for that one.
     const operations = [
-      putUpdate(key, update, { crc: this.#source.crc }),
+      putUpdate(key, update),
       putStateVector(document, through, stateVectorOf(update)),
     ]
     let found = false
     await this.#change(async () => {
-      const replaced = await readLogEntry(this.#source, key)
+      const replaced = await readLogEntry(this.#database, key)
       found = replaced !== undefined
       // Else it has been removed, or replaced further, since the caller read it.
       return replaced === undefined ? [] : [...removeEntry(document, replaced), ...operations]
@@ -137,7 +124,7 @@ class LevelStorage implements Storage {
   /** In parts, the oldest first: what a crash leaves says nothing that is not in what follows it. */
   async #removeThrough(document: string, keyPrefix: Uint8Array, through: number): Promise<void> {
     const { entries, unreadable } = await this.#whileOpen(() =>
-      readLog(this.#source, keyPrefix, through),
+      readLog(this.#database, keyPrefix, through),
     )
     for (let start = 0; start < entries.length; start += removalsMax) {
       if (this.#closing) throw closed()
@@ -218,11 +205,11 @@ class LevelStorage implements Storage {
     const logEnds = await this.#logEndsFor(writes)
     const operations: Operation[] = []
     const outcomes: WriteOutcome<number>[] = []
-    const options = { slab: new ByteSlab(), crc: this.#source.crc }
+    const slab = new ByteSlab()
     for (const write of writes) {
       switch (write.type) {
         case 'append':
-          outcomes.push(prepareAppend(write, logEnds, operations, options))
+          outcomes.push(prepareAppend(write, logEnds, operations, slab))
           break
         case 'record':
           operations.push(putRecord(write.key, write.value))
@@ -279,7 +266,7 @@ class LevelStorage implements Storage {
   async #setAside(document: string, broken: readonly LogEntry[]): Promise<DamagedRecord[]> {
     const failure = await this.#change(async () => {
       // By now they may have been replaced, or removed and written anew.
-      const now = await Promise.all(broken.map(({ key }) => readLogEntry(this.#source, key)))
+      const now = await Promise.all(broken.map(({ key }) => readLogEntry(this.#database, key)))
       const still = now.filter(entry => entry !== undefined).filter(isDamaged)
       if (still.length === 0) return []
       return [
@@ -304,7 +291,7 @@ function prepareAppend(
   { document, update }: { readonly document: string; readonly update: Uint8Array },
   logEnds: ReadonlyMap<string, WriteOutcome<LogEnd>>,
   operations: Operation[],
-  options: { slab: ByteSlab; crc: Crc | undefined },
+  slab: ByteSlab,
 ): WriteOutcome<number> {
   const logEnd = logEnds.get(document) ?? unread
   if (logEnd instanceof StatemeshError) return logEnd
@@ -312,8 +299,8 @@ function prepareAppend(
     return new StatemeshError('STORAGE_UNAVAILABLE', `${document} has used up its clocks`)
   }
   logEnd.lastClock += 1
-  const key = updateKey(logEnd.keyPrefix, logEnd.lastClock, options.slab)
-  operations.push(putUpdate(key, update, options))
+  const key = updateKey(logEnd.keyPrefix, logEnd.lastClock, slab)
+  operations.push(putUpdate(key, update, slab))
   if (!logEnd.listed) {
     operations.push(putStateVector(document, ...unknownStateVector))
     logEnd.listed = true
@@ -334,8 +321,8 @@ async function prepareChange(
 }
 
 /** For one key of a document's log. */
-export function putUpdate(key: Uint8Array, update: Uint8Array, options?: SealOptions): Operation {
-  return { type: 'put', key, value: sealUpdate(update, crc32c(key), options) }
+export function putUpdate(key: Uint8Array, update: Uint8Array, slab?: ByteSlab): Operation {
+  return { type: 'put', key, value: sealUpdate(update, crc32c(key), slab) }
 }
 
 function putRecord(key: string, value: Uint8Array | undefined): Operation {
@@ -348,10 +335,11 @@ export function putStateVector(
   clock: number,
   stateVector: Uint8Array,
 ): Operation {
-  const encoder = encoding.createEncoder()
-  encoding.writeVarUint(encoder, clock)
-  encoding.writeVarUint8Array(encoder, stateVector)
-  return { type: 'put', key: stateVectorKey(document), value: encoding.toUint8Array(encoder) }
+  const value = encodeBytes(encoder => {
+    encoding.writeVarUint(encoder, clock)
+    encoding.writeVarUint8Array(encoder, stateVector)
+  })
+  return { type: 'put', key: stateVectorKey(document), value }
 }
 
 /** Takes an entry out of the log; a damaged one is kept as a record. */

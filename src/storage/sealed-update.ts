@@ -10,29 +10,21 @@
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
 import { readUpdateStructure } from '../model/update-structure.ts'
 import type { ByteSlab } from './byte-slab.ts'
-import { type Crc, crc32, crc32c } from './crc.ts'
+import { crc32, crc32c } from './crc.ts'
 
 /** By the sum that is behind it. */
 const marks = { crc32: 0xd6, crc32c: 0xd5 }
 const sealBytes = 5
 
-export interface SealOptions {
-  /** Gives the value room where there are many. */
-  slab?: ByteSlab | undefined
-  /** A faster `crc32` than ours. */
-  crc?: Crc | undefined
-}
-
-/** @param keySum the CRC-32C of the value's key */
-export function sealUpdate(
-  update: Uint8Array,
-  keySum: number,
-  { slab, crc = crc32 }: SealOptions = {},
-): Uint8Array {
+/**
+ * @param keySum the CRC-32C of the value's key
+ * @param slab gives the value room where there are many
+ */
+export function sealUpdate(update: Uint8Array, keySum: number, slab?: ByteSlab): Uint8Array {
   const length = update.length + sealBytes
   const sealed = slab?.take(length) ?? new Uint8Array(length)
   sealed.set(update)
-  const sum = crc(update, keySum)
+  const sum = crc32(update, keySum)
   const at = update.length
   sealed[at] = marks.crc32
   sealed[at + 1] = sum >>> 24
@@ -46,15 +38,10 @@ export function sealUpdate(
  * The update in a value; an error (not thrown) where it is not what was written.
  *
  * @param keySum the CRC-32C of the value's key
- * @param crc a faster `crc32` than ours
  */
-export function unsealUpdate(
-  value: Uint8Array,
-  keySum: number,
-  crc: Crc = crc32,
-): Uint8Array | StatemeshError {
+export function unsealUpdate(value: Uint8Array, keySum: number): Uint8Array | StatemeshError {
   const at = value.length - sealBytes
-  const sumOf = value[at] === marks.crc32 ? crc : value[at] === marks.crc32c ? crc32c : undefined
+  const sumOf = value[at] === marks.crc32 ? crc32 : value[at] === marks.crc32c ? crc32c : undefined
   if (sumOf !== undefined) {
     // LevelDB hands out Buffers, whose `slice` shares memory; users get plain arrays.
     const update = new Uint8Array(value.buffer, value.byteOffset, at)

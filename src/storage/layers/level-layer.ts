@@ -9,10 +9,11 @@
  */
 import { StatemeshError, toStatemeshError } from '../../base/error.ts'
 import { systemTime, type TimeSource } from '../../base/time.ts'
+import type { ByteDatabase, Entry, Operation } from '../byte-database.ts'
 import { type Codec, deflate } from '../codec.ts'
 import { GroupCommit } from '../group-commit.ts'
-import { type ByteLevel, type Entry, LevelDatabase, type Operation } from '../level-database.ts'
 import type { KeyRange } from '../level-keys.ts'
+import { type DatabaseOptions, openDatabase } from '../open-database.ts'
 import type { KeyPattern } from './key-pattern.ts'
 import type { Layer, LayerRecord, LayerStamp } from './layer.ts'
 import {
@@ -23,13 +24,8 @@ import {
   stampOf,
 } from './record-bytes.ts'
 
-export interface LevelLayerOptions {
-  /** The directory of the database, its own; made if it is not there. */
-  location: string
-  time?: TimeSource
-  /** Makes the database; for tests that let it fail. */
-  createDatabase?: (location: string) => ByteLevel
-}
+/** The location is of its own. */
+export type LevelLayerOptions = DatabaseOptions
 
 /** @throws STORAGE_LOCKED, STORAGE_CORRUPT, STORAGE_UNAVAILABLE */
 export async function openLevelLayer(options: LevelLayerOptions): Promise<Layer> {
@@ -46,7 +42,7 @@ export async function openArchiveLayer(options: LevelLayerOptions): Promise<Laye
 }
 
 async function open(name: string, options: LevelLayerOptions, codec?: Codec): Promise<Layer> {
-  const database = await LevelDatabase.open(options.location, options.createDatabase)
+  const database = await openDatabase(options)
   return new LevelLayer(name, database, options.time ?? systemTime, codec)
 }
 
@@ -66,7 +62,7 @@ const utf8Decoder = new TextDecoder()
 class LevelLayer implements Layer {
   readonly name: string
   readonly shared = false
-  readonly #database: LevelDatabase
+  readonly #database: ByteDatabase
   readonly #time: TimeSource
   readonly #codec: Codec | undefined
   readonly #writes: GroupCommit<Write, number>
@@ -74,7 +70,7 @@ class LevelLayer implements Layer {
   #encoding: Promise<unknown> = Promise.resolve()
   #closing: Promise<void> | undefined
 
-  constructor(name: string, database: LevelDatabase, time: TimeSource, codec: Codec | undefined) {
+  constructor(name: string, database: ByteDatabase, time: TimeSource, codec: Codec | undefined) {
     this.name = name
     this.#database = database
     this.#time = time

@@ -4,6 +4,7 @@
  * alone and takes bytes as `Buffer`s only, so this file may use them.
  */
 import { StatemeshError, toStatemeshError } from '../../base/error.ts'
+import { runsInNode } from '../../base/platform.ts'
 
 export interface RedisOptions {
   /** Such as `redis://127.0.0.1:6379`; the forms that the package `redis` takes. */
@@ -37,7 +38,7 @@ const pauseMillisecondsMax = 2000
 /**
  * Resolves when the connection is there, or its first attempt has failed; it goes on trying.
  *
- * @throws OPTION_INVALID for a malformed address, or where the package `redis` is not installed
+ * @throws OPTION_INVALID for a malformed address, where the package `redis` is not installed, and in a browser
  */
 export async function connectRedis(url: string): Promise<RedisConnection> {
   const { createClient, RESP_TYPES } = await loadPackage()
@@ -121,6 +122,7 @@ function asArgument(word: string | Uint8Array): string | Buffer {
 }
 
 async function loadPackage(): Promise<typeof import('redis')> {
+  if (!runsInNode()) throw new StatemeshError('OPTION_INVALID', 'a browser cannot reach Redis')
   try {
     return await import('redis')
   } catch (cause) {
