@@ -1,12 +1,15 @@
 /** What a replica is opened with, and what is wrong with that. */
 import { z } from 'zod'
-import { StatemeshError } from './base/error.ts'
 import type { MemorySource } from './base/memory.ts'
+import { checkOptions, elsewhere, withMethod } from './base/option-rules.ts'
 import type { RandomSource } from './base/random.ts'
 import type { TimeSource } from './base/time.ts'
 import type { PeerOptions } from './mesh/open-mesh.ts'
 import type { HealthOptions } from './observe/health/health-monitor.ts'
+import { checkThresholds } from './observe/health/thresholds.ts'
+import type { CompactionSettings } from './storage/compaction.ts'
 import type { Storage } from './storage/storage.ts'
+import { checkPort } from './transport/listen-rules.ts'
 import type { Transport } from './transport/transport.ts'
 import { checkWebSocketAddress } from './transport/websocket-transport.ts'
 
@@ -37,6 +40,8 @@ export interface ReplicaOptions extends PeerOptions {
   health?: HealthOptions
   /** Replaced by simulations and tests. */
   transport?: Transport
+  /** Merges long logs; by default in a thread, where there are threads. */
+  mergeLog?: CompactionSettings['mergeLog']
   memory?: MemorySource
   time?: TimeSource
   random?: RandomSource
@@ -44,12 +49,27 @@ export interface ReplicaOptions extends PeerOptions {
 
 const milliseconds = z.number().nonnegative().optional()
 
-/** What others check themselves, each with a code of its own or with what it knows. */
-const elsewhere = z.unknown().optional()
+const port = z.strictObject({
+  port: elsewhere,
+  host: z.string().optional(),
+  server: elsewhere,
+  address: z.string().optional(),
+  insecure: z.boolean().optional(),
+})
+const listenPlace = z.union([withMethod('listen'), port], {
+  error: 'an acceptor, or a port as { port, host, server, address, insecure }',
+})
+const peer = z.union(
+  [z.string(), z.object({ address: z.string(), transport: withMethod('dial') })],
+  {
+    error: 'an address, or { address, transport }',
+  },
+)
+const linkCount = z.int().min(1).optional()
 
 const rules = z.strictObject({
   actor: elsewhere,
-  storage: z.union([z.string().min(1), z.custom<Storage>(isStorage)], {
+  storage: z.union([z.string().min(1), withMethod('append')], {
     error: 'a directory or a storage is needed',
   }),
   relay: z.string().optional(),
@@ -58,14 +78,17 @@ const rules = z.strictObject({
   driftMillisecondsMax: milliseconds,
   checkPolicies: z.boolean().optional(),
   blobGraceMilliseconds: milliseconds,
-  health: elsewhere,
-  listen: elsewhere,
-  peers: z.array(z.unknown()).optional(),
-  links: elsewhere,
+  health: z.strictObject({ thresholds: elsewhere, everyMilliseconds: elsewhere }).optional(),
+  listen: z.union([z.array(listenPlace), listenPlace]).optional(),
+  peers: z.array(peer).optional(),
+  links: z.strictObject({ min: linkCount, max: linkCount }).optional(),
   discovery: z.boolean().optional(),
-  token: elsewhere,
-  tokens: elsewhere,
+  token: z
+    .union([z.string(), withMethod('call')], { error: 'a text, or a function that gives one' })
+    .optional(),
+  tokens: withMethod('verify', 'a verifier, as tokenVerifier makes it').optional(),
   transport: elsewhere,
+  mergeLog: elsewhere,
   memory: elsewhere,
   time: elsewhere,
   random: elsewhere,
@@ -73,19 +96,12 @@ const rules = z.strictObject({
 
 /** @throws OPTION_INVALID, also for an option that there is not */
 export function checkReplicaOptions(options: ReplicaOptions): void {
-  const { error } = rules.safeParse(options)
-  const [issue] = error?.issues ?? []
-  if (issue !== undefined) {
-    const where = issue.path.length === 0 ? '' : `${issue.path.join('.')}: `
-    throw new StatemeshError('OPTION_INVALID', `${where}${issue.message}`)
-  }
-  const { relay, peers = [], transport } = options
+  checkOptions(rules, options)
+  const { relay, peers = [], listen = [], health, transport } = options
+  checkThresholds(health?.thresholds ?? {})
+  for (const place of [listen].flat()) if (!('listen' in place)) checkPort(place.port ?? 0)
   if (transport !== undefined) return
   for (const address of [relay, ...peers]) {
     if (typeof address === 'string') checkWebSocketAddress(address)
   }
-}
-
-function isStorage(value: unknown): boolean {
-  return typeof (value as Storage | null | undefined)?.append === 'function'
 }

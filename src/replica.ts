@@ -35,6 +35,7 @@ import { checkReplicaOptions, type ReplicaOptions } from './replica-options.ts'
 import { type CompactionReport, withCompaction } from './storage/compaction.ts'
 import { type Incarnation, openIncarnation } from './storage/incarnation.ts'
 import { openLevelStorage } from './storage/level-storage.ts'
+import { mergeLogApart } from './storage/merge-thread.ts'
 import type { Storage } from './storage/storage.ts'
 import { Blobs } from './sync/blobs.ts'
 import {
@@ -111,7 +112,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   const storage = withCompaction(monitor.watch(bare), {
     time,
     ...(options.compactionUpdates !== undefined && { updatesMax: options.compactionUpdates }),
-    // What builds on a lost update waits outside of the document, and must stay apart from it.
+    mergeLog: options.mergeLog ?? mergeLogApart,
     onCompacted: report => {
       documents?.compacted(report.document, report.before.bytes - report.after.bytes)
       events.emit('compacted', report)

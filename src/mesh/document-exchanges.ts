@@ -70,12 +70,12 @@ export class DocumentExchanges {
   constructor(options: DocumentExchangesOptions) {
     this.#options = options
     this.#session = options.session
-    const { time, onDiverged } = options.context
+    const { time, onTrouble } = options.context
     this.#antiEntropy = new AntiEntropy({
       time,
       tell: ({ number: channel }, digests) =>
         this.#session.send({ type: 'digest', channel, ...digests }),
-      onDiverged: name => onDiverged(options.who(), this.#diverged(name)),
+      onDiverged: name => onTrouble(options.who(), this.#diverged(name)),
     })
     this.#offering = this.#openOffering()
   }

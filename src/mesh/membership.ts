@@ -3,7 +3,7 @@
  * one of its links now and then, with how long ago somebody was last linked with each. No clocks are
  * compared, and who was not heard of for long is forgotten.
  */
-import { type RandomSource, randomFraction } from '../base/random.ts'
+import { type RandomSource, shuffled } from '../base/random.ts'
 import type { TimeSource } from '../base/time.ts'
 import type { MemberEntry } from '../protocol/frame.ts'
 
@@ -69,12 +69,4 @@ export class Membership {
       .sort(([, a], [, b]) => a.at - b.at)
     if (oldest !== undefined) this.#members.delete(oldest[0])
   }
-}
-
-/** The items in an order drawn at random. */
-export function shuffled<Item>(items: readonly Item[], random: RandomSource): Item[] {
-  return items
-    .map(item => ({ item, place: randomFraction(random) }))
-    .sort((a, b) => a.place - b.place)
-    .map(({ item }) => item)
 }

@@ -6,6 +6,7 @@ import type { DocumentSet } from '../document/document-set.ts'
 import type { DocumentName } from '../model/document-name.ts'
 import type { MemberEntry } from '../protocol/frame.ts'
 import type { Incarnation } from '../storage/incarnation.ts'
+import type { BulkTurns } from '../sync/bulk-turns.ts'
 import type { Copies } from '../sync/copies.ts'
 import type { Presences } from '../sync/presences.ts'
 import type { ReplicaBlobs } from '../sync/replica-blobs.ts'
@@ -17,6 +18,8 @@ export interface MeshContext {
   readonly random: RandomSource
   readonly incarnation: Incarnation
   readonly documents: DocumentSet
+  /** Whose turn it is to send what was announced. */
+  readonly turns: BulkTurns
   readonly copies: Copies
   readonly blobs?: ReplicaBlobs | undefined
   readonly presences?: Presences | undefined
@@ -46,6 +49,6 @@ export interface MeshContext {
   onMembers(members: readonly MemberEntry[], from: string): void
   onRejected(document: DocumentName, error: StatemeshError): void
   onWarning(error: StatemeshError): void
-  /** What a peer holds differs for good from what is held here. */
-  onDiverged(peer: string, error: StatemeshError): void
+  /** What a peer holds differs for good from what is held here, or what it announced did not come. */
+  onTrouble(peer: string, error: StatemeshError): void
 }

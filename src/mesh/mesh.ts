@@ -11,18 +11,19 @@
  */
 import { Emitter } from '../base/emitter.ts'
 import { StatemeshError } from '../base/error.ts'
-import { randomFraction } from '../base/random.ts'
+import { randomFraction, shuffled } from '../base/random.ts'
 import type { CancelTimer } from '../base/time.ts'
 import { type DocumentName, isDocumentName } from '../model/document-name.ts'
 import type { IntroducedPeer } from '../protocol/frame.ts'
 import { closeCodes } from '../protocol/link-rules.ts'
+import { BulkTurns } from '../sync/bulk-turns.ts'
 import type { Outbox } from '../sync/outbox.ts'
 import { type Deadline, Waiters } from '../sync/waiters.ts'
 import type { Acceptor, Listening } from '../transport/acceptor.ts'
 import { brokenCode } from '../transport/close-code.ts'
 import type { Link, Transport } from '../transport/transport.ts'
 import { AddressBook } from './address-book.ts'
-import { Membership, shuffled } from './membership.ts'
+import { Membership } from './membership.ts'
 import type { MeshContext } from './mesh-context.ts'
 import { OwedDocuments } from './owed-documents.ts'
 import type { PeerAddress } from './peer-address.ts'
@@ -54,7 +55,8 @@ export interface MeshOptions
     | 'onMembers'
     | 'onRejected'
     | 'onWarning'
-    | 'onDiverged'
+    | 'onTrouble'
+    | 'turns'
   > {
   /** How addresses are dialled that were heard of. */
   transport: Transport
@@ -129,6 +131,7 @@ export class Mesh {
     })
     this.#context = {
       ...options,
+      turns: new BulkTurns(options.time),
       address: () => this.addresses[0],
       holds: name => this.#stored.has(name),
       stored: () => this.#stored,
@@ -141,7 +144,7 @@ export class Mesh {
       },
       onRejected: (document, error) => this.events.emit('rejected', { document, error }),
       onWarning: error => this.events.emit('warning', error),
-      onDiverged: (peer, error) => {
+      onTrouble: (peer, error) => {
         this.#troubles.add(peer, error)
         this.events.emit('warning', error)
       },
@@ -310,7 +313,9 @@ export class Mesh {
         if (asked.has(link) || !link.documents.synced()) continue
         asked.add(link)
         link.ask(() => {
-          answered.add(link)
+          // What it has announced is still to come: it is asked again after that.
+          if (link.documents.synced()) answered.add(link)
+          else asked.delete(link)
           this.#waiters.evaluate()
         })
       }

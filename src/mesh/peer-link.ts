@@ -8,6 +8,7 @@
  */
 import { StatemeshError, toStatemeshError } from '../base/error.ts'
 import type { CancelTimer } from '../base/time.ts'
+import { type BucketSize, TokenBucket } from '../base/token-bucket.ts'
 import type { DocumentName } from '../model/document-name.ts'
 import { documentWritersMax } from '../model/writer-limit.ts'
 import type { MemberEntry } from '../protocol/frame.ts'
@@ -74,6 +75,9 @@ const renewMilliseconds = 60_000
 /** So many members are taken from one frame. */
 const membersMax = 64
 
+/** An honest peer tells of members every few seconds; to take a frame in costs milliseconds. */
+const tellingSize: BucketSize = { perSecond: 0.5, burst: 16 }
+
 export class PeerLink {
   readonly dialled: boolean
   /** The documents that are exchanged with it. */
@@ -86,6 +90,7 @@ export class PeerLink {
   #state: 'greeting' | 'greeted' | 'open' | 'ended' = 'greeting'
   #failure: StatemeshError | undefined
   #cancelGreeting: CancelTimer
+  readonly #telling: TokenBucket
   #offences = 0
   #degree = 0
 
@@ -96,11 +101,13 @@ export class PeerLink {
     this.#cancelGreeting = time.after(greetingMilliseconds, () =>
       this.fail(new StatemeshError('PROTOCOL_UNSUPPORTED', 'it does not introduce itself')),
     )
+    this.#telling = new TokenBucket(tellingSize, time.monotonic())
     this.#session = new LinkSession({
       link: options.link,
       time,
       node,
       isRelay: false,
+      turns: options.context.turns,
       generation: incarnation.generation,
       messageBytesMax,
       windowBytes,
@@ -115,12 +122,15 @@ export class PeerLink {
       onMembers: ({ links, members }) => {
         if (this.#state !== 'open') return
         this.#degree = links
+        // Not an offence: who is honest tells again.
+        if (!this.#telling.take(1, time.monotonic())) return
         this.#options.context.onMembers(members.slice(0, membersMax), this.identity?.store ?? '')
       },
       onInterest: ({ patterns }) => this.documents.asked(patterns),
       onDigest: (channel, digests) => this.documents.heard(channel, digests),
       onOpened: open => void this.documents.offered(open),
       onOffence: error => this.#offended(error),
+      onLate: error => options.context.onTrouble(this.who ?? 'a peer', error),
       onMalformed: error => {
         this.#failure ??= error
       },

@@ -2,12 +2,12 @@
  * Dials until a replica has the least number of links, and looks for peers whose links broke all the
  * same, so that the halves of a mesh meet again.
  */
-import { type RandomSource, randomFraction } from '../base/random.ts'
+import { type RandomSource, randomFraction, shuffled } from '../base/random.ts'
 import type { CancelTimer, TimeSource } from '../base/time.ts'
 import type { MemberEntry } from '../protocol/frame.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { AddressBook } from './address-book.ts'
-import { type Membership, shuffled } from './membership.ts'
+import type { Membership } from './membership.ts'
 
 export interface PeerSearchOptions {
   time: TimeSource

@@ -60,7 +60,7 @@ export function advanceState(state: Map<number, number>, structure: UpdateStruct
 }
 
 /** The clock after the last struct that the update holds of a client; 0 without one. */
-function endOf(structure: UpdateStructure, client: number): number {
+export function endOf(structure: UpdateStructure, client: number): number {
   const runs = structure.structs.get(client)
   const last = runs?.[runs.length - 1]
   return last === undefined ? 0 : last.clock + last.length

@@ -4,8 +4,10 @@
  */
 import * as encoding from 'lib0/encoding'
 import { concatBytes } from '../base/bytes.ts'
+import { encodeBytes } from '../base/scratch-encoder.ts'
 import { varUintBytes, writeVarUint } from '../base/var-uint.ts'
 import { type BlobFrame, blobCodecs } from './blob-frame.ts'
+import { type BulkFrame, bulkCodecs } from './bulk-frame.ts'
 import { frameInvalid, Reader } from './reader.ts'
 
 /** The WebSocket subprotocol that selects this dialect. */
@@ -99,6 +101,7 @@ export type Frame =
   | { type: 'introduce'; peers: readonly IntroducedPeer[] }
   /** What members say about themselves, as `awareness-update.ts` reads it; about nobody: it asks. */
   | { type: 'awareness'; channel: number; update: Uint8Array }
+  | BulkFrame
   | BlobFrame
 
 type FrameType = Frame['type']
@@ -344,6 +347,7 @@ const codecs: { readonly [Type in FrameType]: FrameCodec<Type> } = {
     },
     read: reader => ({ type: 'awareness', channel: reader.varUint(), update: reader.rest() }),
   },
+  ...bulkCodecs,
   ...blobCodecs,
 }
 
@@ -361,11 +365,12 @@ export function encodeFrame(frame: Frame): Uint8Array {
     writeUpdateFrame(encoded, 0, frame)
     return encoded
   }
-  const body = encoding.createEncoder()
   const codec = codecs[frame.type] as FrameCodec<FrameType>
-  encoding.writeUint8(body, codec.tag)
-  codec.write(body, frame)
-  return withLength(encoding.toUint8Array(body))
+  const body = encodeBytes(encoder => {
+    encoding.writeUint8(encoder, codec.tag)
+    codec.write(encoder, frame)
+  })
+  return withLength(body)
 }
 
 /** The length of an `update` frame, before it is written. */
@@ -436,15 +441,14 @@ export function decodeMessage(message: Uint8Array): Frame[] {
   const reader = new Reader(message)
   for (let count = 0; !reader.atEnd; count++) {
     if (count >= messageFramesMax) throw frameInvalid(`more than ${messageFramesMax} frames`)
-    const frame = decodeBody(reader.varBytes())
+    const frame = decodeBody(reader.part())
     if (frame !== undefined) frames.push(frame)
   }
   return frames
 }
 
-function decodeBody(body: Uint8Array): Frame | undefined {
-  if (body.length === 0) throw frameInvalid('a frame without a tag')
-  const reader = new Reader(body)
+function decodeBody(reader: Reader): Frame | undefined {
+  if (reader.atEnd) throw frameInvalid('a frame without a tag')
   const codec = codecByTag.get(reader.byte())
   if (codec === undefined) return undefined
   const frame = codec.read(reader)

@@ -18,19 +18,23 @@ export function frameInvalid(why: string, cause?: unknown): StatemeshError {
 /** A position in a message. All methods throw FRAME_INVALID when the bytes do not hold the field. */
 export class Reader {
   readonly #bytes: Uint8Array
-  #position = 0
+  readonly #end: number
+  #position: number
 
-  constructor(bytes: Uint8Array) {
+  /** @param end where the bytes to be read end, from `start` */
+  constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
     this.#bytes = bytes
+    this.#position = start
+    this.#end = end
   }
 
   get atEnd(): boolean {
-    return this.#position === this.#bytes.length
+    return this.#position === this.#end
   }
 
   byte(): number {
-    const byte = this.#bytes[this.#position]
-    if (byte === undefined) throw frameInvalid('a field runs past the end')
+    if (this.#position === this.#end) throw frameInvalid('a field runs past the end')
+    const byte = this.#bytes[this.#position] as number
     this.#position += 1
     return byte
   }
@@ -57,11 +61,14 @@ export class Reader {
 
   /** A length and that many bytes, as a view into the message. */
   varBytes(): Uint8Array {
-    const length = this.varUint()
-    if (length > this.#bytes.length - this.#position) {
-      throw frameInvalid('a field runs past the end')
-    }
-    return this.#take(length)
+    return this.#take(this.#length())
+  }
+
+  /** A length and that many bytes, to be read by themselves. */
+  part(): Reader {
+    const length = this.#length()
+    this.#position += length
+    return new Reader(this.#bytes, this.#position - length, this.#position)
   }
 
   /** A length and that many bytes of UTF-8. */
@@ -76,7 +83,13 @@ export class Reader {
 
   /** All that is left, as a view into the message. */
   rest(): Uint8Array {
-    return this.#take(this.#bytes.length - this.#position)
+    return this.#take(this.#end - this.#position)
+  }
+
+  #length(): number {
+    const length = this.varUint()
+    if (length > this.#end - this.#position) throw frameInvalid('a field runs past the end')
+    return length
   }
 
   #take(length: number): Uint8Array {

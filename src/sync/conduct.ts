@@ -59,6 +59,8 @@ export class Conduct {
     switch (frame.type) {
       case 'ack':
         return true
+      case 'announce':
+        return this.#updates.take(1, this.#now) && this.#bytes.take(frame.outline.length, this.#now)
       case 'skip':
         return this.#updates.take(1, this.#now)
       case 'state':

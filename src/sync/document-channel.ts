@@ -9,71 +9,45 @@
  * C3. What does not fit the peer's window waits here, in order, up to a limit; beyond it the peer
  *     is owed a `state` instead.
  * C4. To a peer that is told so, everything that was taken in is acked once it is durable here.
+ * C5. What is long and was not made here may be announced instead of sent, to a peer that takes it so.
+ *     What follows waits until the peer has it, or has asked for it.
  */
 import { present } from '../base/assert.ts'
+import { equalBytes } from '../base/bytes.ts'
 import { isErrorCode, StatemeshError, toStatemeshError } from '../base/error.ts'
 import { Queue } from '../base/queue.ts'
 import type { ReplicaDocument, UpdateSource } from '../document/replica-document.ts'
-import type { AckLevel, Frame } from '../protocol/frame.ts'
+import { outlineOf } from '../model/update-outline.ts'
+import { outlineBytesMax } from '../protocol/bulk-frame.ts'
+import type { Frame } from '../protocol/frame.ts'
+import { AnnouncedBulk, type AnnounceFrame } from './announced-bulk.ts'
+import { Branch } from './branch.ts'
+import type { BulkTurns } from './bulk-turns.ts'
+import type { ChannelHandlers, ChannelLink, ChannelOptions } from './channel-options.ts'
+import { DurableAcks } from './durable-acks.ts'
 import { InboundStream } from './inbound-stream.ts'
+import { SentFrames } from './sent-frames.ts'
 
 type FrameOf<Type extends Frame['type']> = Extract<Frame, { type: Type }>
 
 /** A frame of the stream of a channel. */
-export type StreamFrame = FrameOf<'state' | 'update' | 'skip'>
+export type StreamFrame = FrameOf<'state' | 'update' | 'skip' | 'announce'>
 
-/** The link as a channel sees it. */
-export interface ChannelLink {
-  /** The longest update that the peer accepts. */
-  readonly updateBytesMax: number
-  send(frame: Frame): void
-  /** Whether the peer's window has room; if not, `pump` is called when it has again. */
-  hasCredit(channel: DocumentChannel): boolean
-  spendCredit(bytes: number): void
-  returnCredit(bytes: number): void
-  /** What the peer has under way to us, not durable yet, changed by this many bytes. */
-  receiving(bytes: number): void
-  /** What the peer sent was refused. */
-  offended(error: StatemeshError): void
-}
-
-export interface ChannelOptions {
-  document: ReplicaDocument
-  number: number
-  link: ChannelLink
-  /**
-   * A relay stores what it has before it says so, and is told nothing of what is durable here. A
-   * peer may say what it has only in memory, and both ends ack.
-   */
-  isRelay: boolean
-  handlers: ChannelHandlers
-}
-
-export interface ChannelHandlers {
-  /** The peer has everything up to `version` of the document, at a level. */
-  acked(level: AckLevel, version: number): void
-  /** We have all that the peer had when it sent its `state`. */
-  synced(): void
-  /** Something is missing, and was asked for; `synced` follows. */
-  behind(): void
-  /** The peer's store, learnt from its `open`. */
-  generation(generation: string): void
-  /** The peer takes nothing more of ours, and goes on sending what it has. */
-  writesRefused(error: StatemeshError): void
-  /** The channel has ended: refused by the peer, or by us for what it sent. */
-  refused(error: StatemeshError): void
-}
-
-/** What the peer said to have, and whether that is on its disk. */
+/** What the peer said to have, whether that is on its disk, and whether it has asked for the rest. */
 interface OwedState {
   readonly stateVector: Uint8Array
   readonly durable: boolean
+  readonly asked: boolean
 }
 
-/** An update, and the version of the document that it makes. */
+/** A frame that an announcement stands for. */
+type SentBulk = FrameOf<'state' | 'update'>
+
+/** An update, the version of the document that it makes, and whether it was made here. */
 interface Versioned {
   readonly update: Uint8Array
   readonly version: number
+  readonly own: boolean
 }
 
 /** An encoded update without structs and deletions. */
@@ -81,6 +55,12 @@ const emptyUpdateBytes = 2
 
 /** A damaged entry of the log costs all that is in it, and each change is one. */
 const changeBytesMax = 64 * 1024
+
+/** What is shorter costs less than to be asked for. */
+const bulkBytesMin = 4_096
+
+/** An announcement is worth its bytes if it takes this part of what it stands for, or less. */
+const outlineShare = 1 / 8
 
 /** Beyond this a `state` is less to keep than what waits; a window of a peer is as large. */
 const waitingBytesMax = 8 * 2 ** 20
@@ -96,38 +76,42 @@ export class DocumentChannel implements UpdateSource {
   readonly #link: ChannelLink
   readonly #handlers: ChannelHandlers
   readonly #inbound = new InboundStream()
-  // What was taken in, what was acked of it, and whether the next ack is under way (C4).
-  #receivedSeq = 0
-  #receivedBytes = 0
-  #ackedSeq = 0
-  #acking = false
+  readonly #acks: DurableAcks
+  // What the peer has announced, and what we have announced and not sent (C5).
+  readonly #announced: AnnouncedBulk | undefined
+  #offered: SentBulk | undefined
+  readonly #branch = new Branch()
   readonly #waiting = new Queue<Versioned>()
   #waitingBytes = 0
-  // What was sent and not acked durable, and the seq of the first of it.
-  readonly #inFlight = new Queue<{ readonly bytes: number; readonly version: number }>()
-  #inFlightFrom = 1
-  #seq = 0
+  readonly #sent = new SentFrames()
+  // What was here when we asked for a state last.
+  #askedFrom: Uint8Array = new Uint8Array(0)
   #peerVector: Uint8Array = new Uint8Array(1)
   // While the peer is owed a `state` (C1).
   #owed: OwedState | undefined
-  // The seq of the last `state` (C2), and the version up to which all was sent.
+  // The seq of the last `state` (C2).
   #state: { seq: number } | undefined
-  #sentVersion = -1
   #peerNumber: number | undefined
   #ended = false
   #readOnly = false
   readonly #stopListening: () => void
 
-  constructor({ document, number, link, isRelay, handlers }: ChannelOptions) {
+  constructor({ document, number, link, isRelay, turns, handlers }: ChannelOptions) {
     this.document = document
     this.number = number
     this.isRelay = isRelay
     this.#link = link
     this.#handlers = handlers
+    this.#acks = new DurableAcks({
+      document,
+      receiving: bytes => link.receiving(bytes),
+      ack: seq => link.send({ type: 'ack', channel: this.#peer, level: 'durable', seq }),
+    })
+    this.#announced = turns && this.#awaitBulk(turns)
     this.#stopListening = document.events.on('change', ({ update, source }) => {
       if (this.#state === undefined || this.#owed !== undefined) return // C1
       if (source === this) return this.#tellCovered()
-      this.#waiting.push({ update, version: document.version })
+      this.#waiting.push({ update, version: document.version, own: source === undefined })
       this.#waitingBytes += update.length
       this.pump()
       if (this.#waitingBytes > waitingBytesMax) this.#dropWaiting()
@@ -140,56 +124,75 @@ export class DocumentChannel implements UpdateSource {
   }
 
   open(generation: string): void {
-    this.#link.send({
-      type: 'open',
-      channel: this.number,
-      document: this.document.name,
-      generation,
-      stateVector: this.document.stateVector(),
-    })
+    const stateVector = this.document.stateVector()
+    this.#askedFrom = stateVector
+    const { number: channel, document } = this
+    this.#link.send({ type: 'open', channel, document: document.name, generation, stateVector })
   }
 
   /** The peer's `open`, the first or one that restarts the exchange. */
   opened(frame: FrameOf<'open'>): void {
     // Another number is another stream, which counts from 1 again.
-    if (frame.channel !== this.#peerNumber) this.#receivedSeq = this.#ackedSeq = 0
+    if (frame.channel !== this.#peerNumber) this.#acks.restart()
     this.#peerNumber = frame.channel
-    this.#inbound.restart()
+    this.#restartInbound()
     this.#handlers.generation(frame.generation)
-    this.#oweState({ stateVector: frame.stateVector, durable: this.isRelay })
+    const { stateVector } = frame
+    this.#oweState({ stateVector, durable: this.isRelay, asked: false })
   }
 
   resync(frame: FrameOf<'resync'>): void {
     if (this.#peerNumber === undefined) return
     // What it asks from may be what it has taken but not stored yet.
-    this.#oweState({ stateVector: frame.stateVector, durable: false })
+    this.#oweState({ stateVector: frame.stateVector, durable: false, asked: true })
+  }
+
+  /** The peer asks for what was announced (C5). */
+  wanted({ seq }: FrameOf<'want'>): void {
+    const offered = this.#offered
+    if (offered?.seq !== seq) return // it is covered by a `state` since
+    this.#offered = undefined
+    this.#branch.asked()
+    this.#link.send(offered)
+    this.pump()
   }
 
   /** Frames that came in one message, in their order. What they bring is one change. */
   stream(frames: readonly StreamFrame[]): void {
     for (let next = 0; next < frames.length && !this.#ended; ) {
       let afterwards: (() => void) | undefined
+      let bytes = 0
+      let hasUpdates = false
+      const { version } = this.document
       const takeIn = () => {
-        let bytes = 0
         for (; next < frames.length && bytes < changeBytesMax && !afterwards; next++) {
           const frame = frames[next] as StreamFrame
           afterwards = this.#takeIn(frame)
-          if (frame.type !== 'skip') bytes += frame.update.length
+          if ('update' in frame) bytes += frame.update.length
+          hasUpdates ||= frame.type === 'update'
         }
       }
       if (frames.length === 1) takeIn()
       else this.document.together(this, takeIn)
-      this.#ackTaken()
+      if (hasUpdates) this.#branch.received(this.document.version > version)
+      this.#acks.ackTaken()
       afterwards?.()
     }
   }
 
   acked(frame: FrameOf<'ack'>): void {
-    if (frame.seq > this.#seq) throw new StatemeshError('FRAME_INVALID', 'an ack of the future')
-    if (frame.seq < this.#inFlightFrom) return // it was acked before
+    if (frame.seq > this.#sent.seq)
+      throw new StatemeshError('FRAME_INVALID', 'an ack of the future')
+    if (this.#sent.isSettled(frame.seq)) return // it was acked before
     const covered = this.#coveredBy(frame.seq)
-    if (frame.level === 'durable') this.#settle(frame.seq)
+    if (frame.level === 'durable') {
+      this.#settle(frame.seq)
+      this.#branch.acked()
+    }
     if (covered !== undefined) this.#handlers.acked(frame.level, covered)
+    if (this.#offered === undefined || frame.seq < this.#offered.seq) return
+    this.#offered = undefined
+    this.pump()
   }
 
   nacked(frame: FrameOf<'nack'>): void {
@@ -213,12 +216,11 @@ export class DocumentChannel implements UpdateSource {
   pump(): void {
     if (this.#owed !== undefined && this.#link.hasCredit(this)) this.#sendState(this.#owed)
     if (this.#owed !== undefined) return
-    while (this.#waiting.length > 0 && this.#link.hasCredit(this)) {
-      const { update, version } = this.#waiting.shift() as Versioned
-      this.#waitingBytes -= update.length
-      if (this.#isTooLarge(update)) return
-      const seq = this.#nextSeq(update, version)
-      this.#link.send({ type: 'update', channel: this.number, seq, update })
+    while (this.#waiting.length > 0 && this.#offered === undefined && this.#link.hasCredit(this)) {
+      const next = this.#waiting.shift() as Versioned
+      this.#waitingBytes -= next.update.length
+      if (this.#isTooLarge(next.update)) return
+      this.#sendUpdate(next)
     }
   }
 
@@ -233,16 +235,17 @@ export class DocumentChannel implements UpdateSource {
     if (this.#ended) return
     this.#ended = true
     this.#stopListening()
-    this.#settle(this.#seq)
-    this.#release(this.#receivedBytes)
+    this.#settle(this.#sent.seq)
+    this.#announced?.drop()
+    this.#acks.end()
   }
 
   #stopWriting(error: StatemeshError): void {
     this.#readOnly = true
     this.#stopListening()
-    this.#owed = undefined
+    this.#owed = this.#offered = undefined
     this.#emptyWaiting() // it stays in the document, and is sent never
-    this.#settle(this.#seq)
+    this.#settle(this.#sent.seq)
     this.#handlers.writesRefused(error)
   }
 
@@ -257,7 +260,7 @@ export class DocumentChannel implements UpdateSource {
   // C3
   #dropWaiting(): void {
     this.#emptyWaiting()
-    this.#owed = { stateVector: this.#peerVector, durable: false }
+    this.#owed = { stateVector: this.#peerVector, durable: false, asked: false }
   }
 
   #emptyWaiting(): void {
@@ -271,20 +274,45 @@ export class DocumentChannel implements UpdateSource {
     const state = this.#state
     // What preceded the last `state` says nothing of what that covers.
     if (state === undefined || seq < state.seq) return undefined
-    const index = seq + 1 - this.#inFlightFrom
-    if (index < this.#inFlight.length) return this.#inFlight.at(index).version - 1
-    if (this.#owed !== undefined) return this.#sentVersion
+    const next = this.#sent.versionAfter(seq)
+    if (next !== undefined) return next - 1
+    if (this.#owed !== undefined) return this.#sent.version
     if (this.#waiting.length > 0) return this.#waiting.at(0).version - 1
     return version
   }
 
   /** What came on this channel raises the version, and is no news to the peer. */
   #tellCovered(): void {
-    if (this.#inFlight.length > 0 || this.#waiting.length > 0) return // the next ack says it
+    if (!this.#sent.isEmpty || this.#waiting.length > 0) return // the next ack says it
     this.#handlers.acked('durable', this.document.version)
   }
 
-  #sendState({ stateVector, durable }: OwedState): void {
+  #sendUpdate({ update, version, own }: Versioned): void {
+    const { number: channel } = this
+    const seq = this.#nextSeq(update, version)
+    const isBulk = !own && update.length >= bulkBytesMin
+    if (isBulk && this.#announced?.includes(update)) {
+      return this.#link.send({ type: 'skip', channel, seq })
+    }
+    const frame = { type: 'update', channel, seq, update } as const
+    if (isBulk && !this.#branch.isOne && this.#announce(frame)) return
+    this.#branch.sent()
+    this.#link.send(frame)
+  }
+
+  /** Announces a frame instead of sending it, if that is worth it; answers whether (C5). */
+  #announce(frame: SentBulk): boolean {
+    const { type, channel, seq, update } = frame
+    const bytes = update.length
+    if (!this.#link.announces || bytes < bulkBytesMin) return false
+    const outline = outlineOf(update)
+    if (outline.length > Math.min(outlineBytesMax, bytes * outlineShare)) return false
+    this.#offered = frame
+    this.#link.send({ type: 'announce', channel, seq, state: type === 'state', bytes, outline })
+    return true
+  }
+
+  #sendState({ stateVector, durable, asked }: OwedState): void {
     let update: Uint8Array
     try {
       update = this.document.diff(stateVector)
@@ -294,9 +322,11 @@ export class DocumentChannel implements UpdateSource {
     if (this.#isTooLarge(update)) return
     const { number: channel, document } = this
     const seq = this.#nextSeq(update, document.version)
-    this.#owed = undefined
+    this.#owed = this.#offered = undefined
     this.#state = { seq }
-    this.#link.send({ type: 'state', channel, seq, last: true, update })
+    const frame = { type: 'state', channel, seq, last: true, update } as const
+    if (!asked && this.#announce(frame)) return
+    this.#link.send(frame)
     // It lacks nothing of ours.
     if (durable && update.length === emptyUpdateBytes)
       this.#handlers.acked('durable', document.version)
@@ -312,12 +342,9 @@ export class DocumentChannel implements UpdateSource {
     return true
   }
 
-  #nextSeq(update: Uint8Array, version: number): number {
-    this.#link.spendCredit(update.length)
-    this.#inFlight.push({ bytes: update.length, version })
-    this.#sentVersion = version
-    this.#seq += 1
-    return this.#seq
+  #nextSeq({ length }: Uint8Array, version: number): number {
+    this.#link.spendCredit(length)
+    return this.#sent.add(length, version)
   }
 
   /** Takes a frame in; answers what is to be done about it when the change is made. */
@@ -325,20 +352,22 @@ export class DocumentChannel implements UpdateSource {
     const arrival = this.#inbound.accept(frame)
     if (arrival === 'ignore') return undefined
     if (arrival === 'gap') return () => this.askForState()
-    if (frame.type === 'skip') {
-      this.#take(frame.seq, 0)
-      return undefined
-    }
+    if (frame.type === 'announce') return () => this.#awaited.take(frame)
     const problem = this.#apply(frame)
-    if (frame.type === 'update') return problem
+    if (frame.type !== 'state' && this.#announced?.isAwaited !== true) return problem
     return () => {
+      this.#announced?.drop()
       problem?.()
       if (!this.#ended && this.#inbound.synced) this.#handlers.synced()
     }
   }
 
   /** Answers what is to be done where it cannot be applied. */
-  #apply(frame: FrameOf<'state' | 'update'>): (() => void) | undefined {
+  #apply(frame: Exclude<StreamFrame, AnnounceFrame>): (() => void) | undefined {
+    if (frame.type === 'skip') {
+      this.#take(frame.seq, 0)
+      return undefined
+    }
     try {
       if (!this.mayWrite) this.#checkReader(frame)
       else if (this.document.apply(frame.update, this) === 'gap') return () => this.#missed(frame)
@@ -351,6 +380,9 @@ export class DocumentChannel implements UpdateSource {
 
   #missed(frame: FrameOf<'state' | 'update'>): void {
     if (frame.type === 'update') return this.askForState()
+    // What came from others meanwhile may end in the midst of an item that it holds whole.
+    const isOutrun = !equalBytes(this.#askedFrom, this.document.stateVector())
+    if (isOutrun) return this.askForState()
     // Even its whole state builds on something that the peer does not have.
     this.refuse(frame.seq, new StatemeshError('UPDATE_GAP', 'the state of the peer has a gap'))
   }
@@ -363,38 +395,41 @@ export class DocumentChannel implements UpdateSource {
 
   // C4
   #take(seq: number, bytes: number): void {
-    if (this.isRelay) return
-    this.#receivedSeq = seq
-    this.#receivedBytes += bytes
-    this.#link.receiving(bytes)
+    if (!this.isRelay) this.#acks.take(seq, bytes)
   }
 
-  #ackTaken(): void {
-    if (!this.#acking) void this.#ackWhenDurable()
+  // C5
+  #awaitBulk(turns: BulkTurns): AnnouncedBulk {
+    return new AnnouncedBulk({
+      ...{ document: this.document, turns },
+      onHeld: frame => this.#held(frame),
+      onMissing: () => this.#handlers.behind(),
+      ask: ({ state, seq }, hasChanged) => {
+        // Less may be missing by now.
+        if (state && hasChanged) this.#requestState()
+        else this.#link.send({ type: 'want', channel: this.#peer, seq })
+      },
+      onLate: ({ state }, error) => {
+        if (!state) this.askForState()
+        this.#link.late(error)
+      },
+    })
   }
 
-  async #ackWhenDurable(): Promise<void> {
-    this.#acking = true
-    while (!this.#ended && this.#ackedSeq < this.#receivedSeq) {
-      const [peer, seq, bytes] = [this.#peerNumber, this.#receivedSeq, this.#receivedBytes]
-      try {
-        await this.document.durable()
-      } catch (thrown) {
-        if (toStatemeshError(thrown, 'STORAGE_UNAVAILABLE').code === 'CLOSED') return
-        continue // the journal tries again, and answers after its pause
-      }
-      if (this.#ended) return
-      this.#release(bytes)
-      if (peer !== this.#peerNumber) continue // it was of a stream that is over
-      this.#ackedSeq = seq
-      this.#link.send({ type: 'ack', channel: this.#peer, level: 'durable', seq })
-    }
-    this.#acking = false
+  get #awaited(): AnnouncedBulk {
+    if (this.#announced !== undefined) return this.#announced
+    throw new StatemeshError('FRAME_INVALID', 'announced to who takes no announcements')
   }
 
-  #release(bytes: number): void {
-    this.#receivedBytes -= bytes
-    if (bytes > 0) this.#link.receiving(-bytes)
+  /** What the peer has announced is here, from wherever it came. */
+  #held({ seq }: AnnounceFrame): void {
+    this.#branch.received(false)
+    this.#inbound.held(seq)
+    // It goes on at once; the ack that counts follows.
+    this.#link.send({ type: 'ack', channel: this.#peer, level: 'received', seq })
+    this.#take(seq, 0)
+    this.#acks.ackTaken()
+    this.#handlers.synced()
   }
 
   /** The number of the peer's stream. */
@@ -410,10 +445,20 @@ export class DocumentChannel implements UpdateSource {
   /** Asks the peer for what is lacking here, with all its deletions. */
   askForState(): void {
     if (this.#ended || this.#peerNumber === undefined) return
-    this.#inbound.restart()
-    const stateVector = this.document.stateVector()
-    this.#link.send({ type: 'resync', channel: this.#peer, stateVector })
+    this.#restartInbound()
+    this.#requestState()
     this.#handlers.behind()
+  }
+
+  #restartInbound(): void {
+    this.#announced?.drop()
+    this.#inbound.restart()
+  }
+
+  #requestState(): void {
+    const stateVector = this.document.stateVector()
+    this.#askedFrom = stateVector
+    this.#link.send({ type: 'resync', channel: this.#peer, stateVector })
   }
 
   /** Refuses what the peer sent from a number on; all of it, from 0. */
@@ -428,11 +473,7 @@ export class DocumentChannel implements UpdateSource {
   }
 
   #settle(through: number): void {
-    let bytes = 0
-    while (this.#inFlight.length > 0 && this.#inFlightFrom <= through) {
-      bytes += this.#inFlight.shift()?.bytes ?? 0
-      this.#inFlightFrom += 1
-    }
+    const bytes = this.#sent.settle(through)
     if (bytes > 0) this.#link.returnCredit(bytes)
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { Frame } from '../protocol/frame.ts'
 
-type StreamFrame = Extract<Frame, { type: 'state' | 'update' | 'skip' }>
+type StreamFrame = Extract<Frame, { type: 'state' | 'update' | 'skip' | 'announce' }>
 
 /**
  * `deliver`: it is next. `ignore`: it belongs to a stream that is being restarted. `gap`: a
@@ -27,14 +27,24 @@ export class InboundStream {
       this.#next = frame.last ? frame.seq + 1 : undefined
       return 'deliver'
     }
+    if (frame.type === 'announce' && frame.state) {
+      this.#next = undefined
+      return 'deliver'
+    }
     if (this.#next === undefined) return 'ignore'
     const inTurn = frame.type === 'skip' ? frame.seq >= this.#next - 1 : frame.seq === this.#next
     if (!inTurn) {
       this.#next = undefined
       return 'gap'
     }
-    this.#next = frame.seq + 1
+    // What is announced comes under the same number, or is held already.
+    if (frame.type !== 'announce') this.#next = frame.seq + 1
     return 'deliver'
+  }
+
+  /** What was announced under a number is here. */
+  held(seq: number): void {
+    this.#next = seq + 1
   }
 
   /** What was delivered builds on something that is missing: waits for a `state`. */

@@ -88,5 +88,6 @@ export class LinkIntake {
 }
 
 function updateBytes(frame: Frame): number {
+  if ('outline' in frame) return frame.outline.length
   return 'update' in frame ? frame.update.length : 0
 }

@@ -4,6 +4,7 @@ import type { TimeSource } from '../base/time.ts'
 import type { Frame } from '../protocol/frame.ts'
 import type { BlobStore } from '../storage/blobs/blob-store.ts'
 import type { Link } from '../transport/transport.ts'
+import type { BulkTurns } from './bulk-turns.ts'
 import type { Conduct } from './conduct.ts'
 import type { DocumentChannel } from './document-channel.ts'
 import type { PresenceExchange } from './presence-exchange.ts'
@@ -19,6 +20,8 @@ export interface LinkSessionOptions {
   generation: string
   /** Whether the other end is a relay; see `ChannelOptions`. */
   isRelay: boolean
+  /** Among peers: whose turn it is to send what was announced. A relay announces nothing. */
+  turns?: BulkTurns | undefined
   /** The longest message that we accept. */
   messageBytesMax: number
   /** How many bytes may be under way to us without a durable ack; 0: any number. */
@@ -47,6 +50,8 @@ export interface LinkSessionOptions {
   onMalformed?(error: StatemeshError): void
   /** What the peer sent in a channel was refused. */
   onOffence?(error: StatemeshError): void
+  /** The peer has not sent what it had announced. */
+  onLate?(error: StatemeshError): void
   /** The peer asks for a fresh token. */
   onTokenAsked?(): void
   /** The peer sends a fresh token of its own. */

@@ -19,12 +19,8 @@ import { closeCodes } from '../protocol/link-rules.ts'
 import type { BlobStore } from '../storage/blobs/blob-store.ts'
 import { BlobDesk } from './blob-desk.ts'
 import { BlobRequests } from './blob-requests.ts'
-import {
-  type ChannelHandlers,
-  type ChannelLink,
-  DocumentChannel,
-  type StreamFrame,
-} from './document-channel.ts'
+import type { ChannelHandlers, ChannelLink, CreditWaiter } from './channel-options.ts'
+import { DocumentChannel, type StreamFrame } from './document-channel.ts'
 import { LinkIntake } from './link-intake.ts'
 import type { FrameOf, LinkSessionOptions } from './link-session-options.ts'
 import { LinkWatch } from './link-watch.ts'
@@ -48,6 +44,8 @@ export class LinkSession implements ChannelLink, PresenceLink {
   #outgoingBytes = 0
   readonly #watch: LinkWatch
   readonly #intake: LinkIntake
+  // Whether the peer takes announcements.
+  #announces = false
   #pings = 0
   // Who waits for the answer to which ping.
   readonly #asked = new Map<number, () => void>()
@@ -63,7 +61,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
   #inFlightBytes = 0
   // Updates under way to us that are not durable here.
   #receivingBytes = 0
-  readonly #blocked = new Set<DocumentChannel>()
+  readonly #blocked = new Set<CreditWaiter>()
   /** Asks the peer for blobs; undefined where we have no store for them. */
   readonly blobs: BlobRequests | undefined
   readonly #blobDesk: BlobDesk | undefined
@@ -88,6 +86,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
     const { node, generation, messageBytesMax, windowBytes } = options
     const version = protocolVersion
     this.send({ type: 'hello', version, node, messageBytesMax, windowBytes, generation })
+    if (options.turns) this.send({ type: 'want', channel: 0, seq: 0 })
     options.presences?.linked(this)
   }
 
@@ -103,6 +102,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
       number: this.#lastChannel,
       link: this,
       isRelay: this.#options.isRelay,
+      turns: this.#options.turns,
       handlers: {
         ...handlers,
         refused: error => {
@@ -197,7 +197,11 @@ export class LinkSession implements ChannelLink, PresenceLink {
     return (this.#peer?.messageBytesMax ?? Number.POSITIVE_INFINITY) - frameHeadBytesMax
   }
 
-  hasCredit(channel: DocumentChannel): boolean {
+  get announces(): boolean {
+    return this.#announces
+  }
+
+  hasCredit(channel: CreditWaiter): boolean {
     const room = this.#hasRoom
     if (!room && this.#blocked.size === 0) this.#watch.acked()
     if (!room) this.#blocked.add(channel)
@@ -237,6 +241,10 @@ export class LinkSession implements ChannelLink, PresenceLink {
 
   offended(error: StatemeshError): void {
     this.#options.onOffence?.(error)
+  }
+
+  late(error: StatemeshError): void {
+    this.#options.onLate?.(error)
   }
 
   #flush(): void {
@@ -324,6 +332,9 @@ export class LinkSession implements ChannelLink, PresenceLink {
         return this.#ours(frame.channel)?.nacked(frame)
       case 'resync':
         return this.#ours(frame.channel)?.resync(frame)
+      case 'want':
+        if (frame.channel > 0) return this.#ours(frame.channel)?.wanted(frame)
+        this.#announces = true
     }
   }
 
@@ -475,5 +486,6 @@ export class LinkSession implements ChannelLink, PresenceLink {
 }
 
 function isStreamFrame(frame: Frame): frame is StreamFrame {
-  return frame.type === 'update' || frame.type === 'skip' || frame.type === 'state'
+  const { type } = frame
+  return type === 'update' || type === 'skip' || type === 'state' || type === 'announce'
 }

@@ -206,7 +206,10 @@ export class ReplicaBlobs {
   }
 
   #owe(document: string, ref: BlobRef): void {
-    this.#owed.set(keyOf(document, ref), { document, ref, refusal: undefined })
+    const key = keyOf(document, ref)
+    // Behind all others, where whoever is sending them comes upon it again.
+    this.#owed.delete(key)
+    this.#owed.set(key, { document, ref, refusal: undefined })
   }
 
   #send(): void {

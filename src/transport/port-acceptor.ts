@@ -1,7 +1,6 @@
 /** A port of this machine to listen at, which is not opened to everybody by mistake. */
-import { StatemeshError } from '../base/error.ts'
 import type { Acceptor } from './acceptor.ts'
-import { isLoopback } from './loopback.ts'
+import { checkPort, refuseOpenHost } from './listen-rules.ts'
 import { type WebSocketAcceptorOptions, websocketAcceptor } from './websocket-acceptor.ts'
 
 /** Where a replica listens for others. */
@@ -16,12 +15,10 @@ export interface PortRules {
   asksForTokens: boolean
 }
 
-/** @throws OPTION_INVALID for a port that would be open to all */
+/** @throws OPTION_INVALID for what is no port, and for one that would be open to all */
 export function portAcceptor(port: PeerPort, { subprotocol, asksForTokens }: PortRules): Acceptor {
-  const { host = '127.0.0.1', insecure = false } = port
-  if (!asksForTokens && !insecure && !isLoopback(host)) {
-    const why = `everybody who can reach ${host} could read and write all: give tokens, or say so`
-    throw new StatemeshError('OPTION_INVALID', why)
-  }
+  const { host = '127.0.0.1', port: number = 0, insecure = false } = port
+  checkPort(number)
+  refuseOpenHost(host, { asksForTokens, insecure })
   return websocketAcceptor({ ...port, subprotocol })
 }

@@ -3,6 +3,7 @@
  * replicas of the machine that shows it, and meets them through a relay.
  */
 import { StatemeshError } from '../base/error.ts'
+import { runsInNode } from '../base/platform.ts'
 import type { AcceptOptions, Acceptor } from './acceptor.ts'
 import { malformedCode } from './close-code.ts'
 import type { Link } from './transport.ts'
@@ -54,6 +55,7 @@ async function openSockets(
   { messageBytesMax }: AcceptOptions,
   onLink: (link: Link) => void,
 ): Promise<Sockets> {
+  if (!runsInNode()) throw new StatemeshError('OPTION_INVALID', 'a browser cannot listen on a port')
   // On demand: bundles for browsers must not load it.
   const { WebSocketServer } = await import('ws')
   const place = server === undefined ? { port, host } : { server: server as never }

@@ -2,6 +2,7 @@
  * The transport over WebSockets: those of `ws` in Node, the platform's own in browsers.
  */
 import { StatemeshError } from '../base/error.ts'
+import { runsInNode } from '../base/platform.ts'
 import { systemTime, type TimeSource } from '../base/time.ts'
 import type { DialOptions, Link, Transport } from './transport.ts'
 import { TurnCork } from './turn-cork.ts'
@@ -41,10 +42,6 @@ export function websocketTransport(options: WebSocketTransportOptions = {}): Tra
       return connect(() => open(url, options, dial), dial, options.time ?? systemTime)
     },
   }
-}
-
-function runsInNode(): boolean {
-  return typeof process !== 'undefined' && typeof process.versions?.node === 'string'
 }
 
 /** @throws OPTION_INVALID for what is no `ws:` or `wss:` URL */

@@ -176,6 +176,22 @@ describe('a peer that', () => {
     await goOn()
   })
 
+  it('tells of members more often than anybody needs is not heard for a while', async () => {
+    const { a, evil, pass } = await meshWith()
+    const c = await openPeer('c')
+    const member = { store: 'the store of c', address: c.addresses[0] as string, age: 0 }
+    const tell = (members: (typeof member)[]) => evil.send({ type: 'members', links: 1, members })
+    for (let frame = 0; frame < 50; frame++) tell([])
+    tell([member])
+    await evil.settled()
+    await pass(5)
+    expect(linked(a)).toHaveLength(2)
+    tell([member])
+    await evil.settled()
+    await pass(5)
+    await waitUntil(() => linked(a).length === 3)
+  })
+
   it('passes for somebody else, and misbehaves, keeps nobody out', async () => {
     const secret = 'a secret of more than thirty-two bytes'
     const tokens = tokenVerifier({ secret })

@@ -44,6 +44,8 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   record('skip', { channel: number, seq: number }),
   record('ack', { channel: number, level: fc.constantFrom('received', 'durable'), seq: number }),
   record('nack', { channel: number, seq: number, code: text, retryable: flag, message: text }),
+  record('announce', { channel: number, seq: number, state: flag, bytes: number, outline: bytes }),
+  record('want', { channel: number, seq: number }),
   record('resync', { channel: number, stateVector: bytes }),
   record('close', { channel: number }),
   record('ping', { nonce: number }),

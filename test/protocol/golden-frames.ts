@@ -94,6 +94,20 @@ export const goldenFrames: readonly GoldenFrame[] = [
     hex: '0b 14 06 726f6f6d3a2a 02 2a2a',
   },
   { frame: { type: 'members', links: 3, members: [] }, hex: '02 0d 03' },
+  {
+    // In place of a state of 5,000 bytes: client 7 up to clock 300, and no deletions.
+    frame: {
+      type: 'announce',
+      channel: 2,
+      seq: 300,
+      state: true,
+      bytes: 5_000,
+      outline: bytes(1, 7, 0xac, 2, 0),
+    },
+    hex: '0c 16 02 ac02 01 8827 01 07 ac02 00',
+  },
+  { frame: { type: 'want', channel: 2, seq: 300 }, hex: '04 17 02 ac02' },
+  { frame: { type: 'want', channel: 0, seq: 0 }, hex: '03 17 00 00' },
   { frame: { type: 'introduce', peers: [] }, hex: '01 15' },
   {
     frame: { type: 'introduce', peers: [{ store: 's', address: 'ws:', subject: 'ü' }] },

@@ -13,6 +13,7 @@ import {
 import { chunkBytes } from '../../src/storage/blobs/blob-ref.ts'
 import { openLevelStorage } from '../../src/storage/level-storage.ts'
 import { content } from '../support/content.ts'
+import { gatedStorage } from '../support/gated-storage.ts'
 import { manualTime } from '../support/manual-time.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { waitUntil } from '../support/wait-until.ts'
@@ -87,6 +88,21 @@ describe('a blob that one replica puts', () => {
     expect(equalBytes(await readFile(await fleet.open('bob'), 'report'), content(300_000))).toBe(
       true,
     )
+  })
+
+  it('is handed over where a link comes up while that is under way', async () => {
+    const fleet = await startFleet()
+    const storage = gatedStorage(createMemoryStorage())
+    const [ann, bob] = [await fleet.open('ann', { storage }), await fleet.open('bob')]
+    await ann.synced()
+    await putFile(ann, 'report', content(700_000))
+    storage.hold() // that the relay has it cannot be noted yet
+    expect(equalBytes(await readFile(bob, 'report'), content(700_000))).toBe(true)
+    fleet.cut()
+    ann.connect()
+    await ann.synced()
+    storage.release()
+    await ann.flush({ timeoutMilliseconds: 5_000 })
   })
 
   it('is fetched once, however many ask', async () => {

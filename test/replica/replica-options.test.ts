@@ -32,6 +32,16 @@ describe('openReplica', () => {
     ['a time that is none', { actor: 'a', storage, idleMilliseconds: '5' }],
     ['a negative time', { actor: 'a', storage, blobGraceMilliseconds: -1 }],
     ['a compaction at every update', { actor: 'a', storage, compactionUpdates: 1 }],
+    ['a peer that is no address', { actor: 'a', storage, peers: [4101] }],
+    ['half a link', { actor: 'a', storage, listen: { port: 0 }, links: { max: 3.5 } }],
+    ['a misspelt number of links', { actor: 'a', storage, peers: [], links: { most: 3 } }],
+    ['a misspelt port', { actor: 'a', storage, listen: { prot: 4101 } }],
+    ['a port that there is not', { actor: 'a', storage, listen: { port: 70_000 } }],
+    ['one such port of several', { actor: 'a', storage, listen: [{ port: 0 }, { port: -1 }] }],
+    ['a verifier that verifies nothing', { actor: 'a', storage, tokens: {} }],
+    ['a token that is none', { actor: 'a', storage, token: 5 }],
+    ['a misspelt option of health', { actor: 'a', storage, health: { every: 5 } }],
+    ['a figure that there is not', { actor: 'a', storage, health: { thresholds: { load: {} } } }],
   ])('refuses %s', async (_, options) => {
     await expect(loosely(options)).rejects.toMatchObject({ code: 'OPTION_INVALID' })
   })

@@ -1,17 +1,10 @@
 /** A process that has nothing left to do but to wait for a replica: it must not end before that does. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { text } from 'node:stream/consumers'
-import { pathToFileURL } from 'node:url'
 import { expect, it } from 'vitest'
-import { inRepository } from '../support/repository.ts'
+import { type ProcessOutcome, runScript } from '../support/run-node.ts'
 
-const library = JSON.stringify(pathToFileURL(inRepository('dist/src/index.js')).href)
-
-/** Runs a script that has the library as `statemesh`, with a replica whose relay does not answer. */
-async function run(script: string): Promise<{ code: number; stdout: string; stderr: string }> {
-  const whole = `
-    import * as statemesh from ${library}
+/** Runs a script with a replica whose relay does not answer. */
+function run(script: string): Promise<ProcessOutcome> {
+  return runScript(`
     const { createMemoryStorage, definePartition, openReplica, room } = statemesh
     const storage = createMemoryStorage()
     const replica = await openReplica({ actor: 'a', storage, relay: 'ws://127.0.0.1:9' })
@@ -19,14 +12,7 @@ async function run(script: string): Promise<{ code: number; stdout: string; stde
     const codeOf = promise => promise.then(() => 'well', ({ code }) => code)
     ${script}
     await replica.close()
-    console.log('closed')`
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', whole])
-  const [stdout, stderr, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'close'),
-  ])
-  return { code, stdout, stderr }
+    console.log('closed')`)
 }
 
 it.concurrent.each([

@@ -307,6 +307,31 @@ describe('a session', () => {
     expect(one.events.filter(event => event === 'synced')).toHaveLength(2)
   })
 
+  it('asks again for a state that was cut before what came from others', async () => {
+    const { one, received, send, hello } = await openAgainstRawPeer(0, false)
+    await send(hello)
+    one.open()
+    const doc = new Y.Doc()
+    const [first] = changesOf(other => {
+      doc.clientID = other.clientID = 7
+      for (const letter of ['a', 'b', 'c']) {
+        doc.getArray('l').push([letter])
+        other.getArray('l').push([letter])
+      }
+    }) as [Uint8Array]
+    // It ends in the midst of what Yjs has joined to one item in the state.
+    expect(one.document.apply(first, { isRelay: false })).toBe('new')
+    const stateOf = (vector: Uint8Array) => Y.encodeStateAsUpdate(doc, vector)
+    const state = { type: 'state', channel: 9, last: true } as const
+    await send(openFrame(9), { ...state, seq: 1, update: stateOf(emptyVector) })
+    const stateVector = one.document.stateVector()
+    expect(received.at(-1)).toEqual({ type: 'resync', channel: 9, stateVector })
+    await send({ ...state, seq: 2, update: stateOf(stateVector) })
+    expect(one.events).toContain('synced')
+    expect(one.document.doc.getArray('l').toArray()).toEqual(['a', 'b', 'c'])
+    expect(received.filter(({ type }) => type === 'nack')).toEqual([])
+  })
+
   it('answers a resync with a state from the vector it names', async () => {
     const { one, received, send, hello } = await openAgainstRawPeer()
     await send(hello)

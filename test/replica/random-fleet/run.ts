@@ -9,7 +9,7 @@ import { equalBytes } from '../../../src/base/bytes.ts'
 import { type RandomSource, seededRandom } from '../../../src/base/random.ts'
 import { createMemoryNetwork, type MemoryNetwork } from '../../../src/index.ts'
 import { subprotocol } from '../../../src/protocol/frame.ts'
-import { withCompaction } from '../../../src/storage/compaction.ts'
+import { mergeLog } from '../../../src/storage/merge-log.ts'
 import type { Link } from '../../../src/transport/transport.ts'
 import { type ManualTime, manualTime } from '../../support/manual-time.ts'
 import { address } from '../fleet.ts'
@@ -190,17 +190,17 @@ class RandomFleet {
 
   async #startRelay(): Promise<void> {
     const process = this.#relayMachine.start()
-    const { time } = process
-    const storage = withCompaction(process.storage, {
-      time,
-      updatesMax: 20,
-      pauseMilliseconds: 100,
-      onDamaged: () => this.#wrongs.push('the relay found damage'),
-      onError: ({ code }) => {
-        if (code !== 'STORAGE_UNAVAILABLE') this.#wrongs.push(`a compaction failed: ${code}`)
+    const { storage, time } = process
+    const opening = createRelay({
+      ...{ storage, time, random: this.#random },
+      compaction: { updatesMax: 20, pauseMilliseconds: 100, mergeLog },
+      onEvent: ({ event, code }) => {
+        if (event === 'damaged') this.#wrongs.push('the relay found damage')
+        if (event === 'compaction-failed' && code !== 'STORAGE_UNAVAILABLE') {
+          this.#wrongs.push(`a compaction failed: ${code}`)
+        }
       },
     })
-    const opening = createRelay({ storage, time, random: this.#random })
     await this.#until(opening, 'the start of the relay')
     this.#relay = await opening
   }
