@@ -57,13 +57,13 @@ export interface ConfigSources {
 }
 
 const wholeNumber = z
-  .union([z.number(), z.string().regex(/^\d+$/, 'is not a whole number').transform(Number)])
+  .union([z.number(), z.string().regex(/^\d+$/).transform(Number)], 'not a whole number')
   .pipe(z.number().int().min(0).max(Number.MAX_SAFE_INTEGER))
 const text = z.string().min(1)
-const yesOrNo = z.union([
-  z.boolean(),
-  z.enum(['true', 'false']).transform(value => value === 'true'),
-])
+const yesOrNo = z.union(
+  [z.boolean(), z.enum(['true', 'false']).transform(value => value === 'true')],
+  'neither true nor false',
+)
 const list = z.union([
   z.array(text),
   z.string().transform(value => value.split(',').map(item => item.trim())),
@@ -169,7 +169,7 @@ export function readConfig({
   )
   const parsed = schema.safeParse({ ...file, ...given, ...flags })
   if (!parsed.success) {
-    const wrong = parsed.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`)
+    const wrong = parsed.error.issues.map(({ path, message }) => [...path, message].join(': '))
     throw new StatemeshError('OPTION_INVALID', wrong.join('; '), { cause: parsed.error })
   }
   const all = parsed.data as unknown as Omit<RelayConfig, 'limits'> & RelayLimits

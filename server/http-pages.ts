@@ -42,7 +42,9 @@ export function answerPage(
   request: IncomingMessage,
   response: ServerResponse,
 ): void {
-  const page = pages.get(`${request.method} ${request.url?.replace(/\?.*$/s, '')}`)
+  // Of a HEAD, as load balancers send it, Node leaves out the body.
+  const method = request.method === 'HEAD' ? 'GET' : request.method
+  const page = pages.get(`${method} ${request.url?.replace(/\?.*$/s, '')}`)
   if (page === undefined) {
     response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n')
     return

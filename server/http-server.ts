@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { StatemeshError } from '../src/base/error.ts'
 import { subprotocol } from '../src/protocol/frame.ts'
-import { isLoopback } from '../src/transport/loopback.ts'
+import { checkPort, refuseOpenHost } from '../src/transport/listen-rules.ts'
 import { answerPage } from './http-pages.ts'
 import type { RelayMetrics } from './metrics.ts'
 import type { Relay } from './relay.ts'
@@ -46,16 +46,14 @@ export interface RelayServer {
 /**
  * Serves a relay on a port.
  *
- * @throws PORT_UNAVAILABLE when the port or the address cannot be had; OPTION_INVALID when the address
- * is not of the loopback interface and the relay asks for no tokens
+ * @throws PORT_UNAVAILABLE when the port or the address cannot be had; OPTION_INVALID for what is
+ * no port, and when the address is not of the loopback interface and the relay asks for no tokens
  */
 export async function listen(relay: Relay, options: ListenOptions = {}): Promise<RelayServer> {
   const { host = '127.0.0.1', port = 4100, insecure = false } = options
   const { origins = relay.secured ? 'any' : 'loopback' } = options
-  if (!relay.secured && !insecure && !isLoopback(host)) {
-    const why = `everybody who can reach ${host} could read and write all: ask for tokens, or say so`
-    throw new StatemeshError('OPTION_INVALID', why)
-  }
+  checkPort(port)
+  refuseOpenHost(host, { asksForTokens: relay.secured, insecure })
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: relay.limits.messageBytesMax,

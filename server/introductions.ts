@@ -7,8 +7,7 @@
  *       its token to whom it dials.
  */
 import { StatemeshError } from '../src/base/error.ts'
-import { type RandomSource, systemRandom } from '../src/base/random.ts'
-import { shuffled } from '../src/mesh/membership.ts'
+import { type RandomSource, shuffled, systemRandom } from '../src/base/random.ts'
 import type { Frame, IntroducedPeer } from '../src/protocol/frame.ts'
 import type { LinkAccess } from './link-access.ts'
 import type { RelayOptions } from './relay-options.ts'

@@ -1,9 +1,11 @@
 /**
- * How much waits on a link for a slow reader. A link says how much waits but not when that has
- * left, so it is looked at from time to time while somebody waits for it.
+ * How much waits on a link for a slow reader. While somebody waits for it, it is looked at from time
+ * to time, and when the link says that all has left: a large document leaves in several parts, and
+ * would stand still between them.
  */
 import type { CancelTimer, TimeSource } from '../src/base/time.ts'
 import type { Link } from '../src/transport/transport.ts'
+import { afterDrain } from './message-batch.ts'
 import type { RelayContext } from './relay-context.ts'
 import type { RelayLimits } from './relay-options.ts'
 
@@ -24,6 +26,7 @@ export class LinkPressure {
   readonly #time: TimeSource
   readonly #limits: Readonly<RelayLimits>
   #cancelLook: CancelTimer | undefined
+  #watchesDrain = false
   #since = 0
 
   constructor(owner: PressedLink, { time, limits }: Pick<RelayContext, 'time' | 'limits'>) {
@@ -38,6 +41,7 @@ export class LinkPressure {
     if (this.#owner.link.bufferedBytes <= this.#limits.queueBytesMax) return true
     this.#since = this.#time.monotonic()
     this.#lookLater()
+    this.#watchDrain()
     return false
   }
 
@@ -45,6 +49,18 @@ export class LinkPressure {
   stop(): void {
     this.#cancelLook?.()
     this.#cancelLook = undefined
+  }
+
+  /** Once for however many looks: a link that is never quite drained would collect listeners. */
+  #watchDrain(): void {
+    if (this.#watchesDrain) return
+    this.#watchesDrain = true
+    afterDrain(this.#owner.link, () => {
+      this.#watchesDrain = false
+      if (this.#cancelLook === undefined) return // seen by a look before, or the link is gone
+      this.#cancelLook()
+      this.#look()
+    })
   }
 
   #lookLater(): void {

@@ -6,12 +6,14 @@
 import { concatBytes } from '../src/base/bytes.ts'
 import type { Link } from '../src/transport/transport.ts'
 
-/** A link that can write a batch as it stands. */
+/** A link that can write a batch as it stands, and says when it takes more. */
 export interface BatchLink extends Link {
   /** As `send` for each of the messages. */
   sendBatch(batch: MessageBatch): void
   /** As `send` for the pieces joined; they must not change. */
   sendPieces(pieces: readonly Uint8Array[]): void
+  /** Calls `listener` once, when nothing waits any more; not where the link ends before. */
+  afterDrain(listener: () => void): void
 }
 
 /** From here on copying an update costs more than writing it by itself. */
@@ -62,11 +64,10 @@ export function encodeBatch(items: BatchItems, messageBytesMax: number): Message
   let size = 0
   for (const length of lengths) size += headerBytes(length) + length
   const frames = new Uint8Array(size)
-  const view = new DataView(frames.buffer)
   let offset = 0
   let item = 0
   for (const [message, length] of lengths.entries()) {
-    writeHeader(view, offset, length)
+    writeHeader(frames, offset, length)
     offset += headerBytes(length)
     for (let left = counts[message] as number; left > 0; left--) {
       offset = items.write(item, frames, offset)
@@ -115,10 +116,15 @@ export function sendPieces(link: Link, pieces: readonly Uint8Array[]): void {
   else link.send(concatBytes(pieces))
 }
 
+/** Has `listener` called when nothing waits on a link any more, where the link can tell. */
+export function afterDrain(link: Link, listener: () => void): void {
+  if ('afterDrain' in link) (link as BatchLink).afterDrain(listener)
+}
+
 /** What stands before a binary message of a server. */
 export function messageHeader(length: number): Uint8Array {
   const header = new Uint8Array(headerBytes(length))
-  writeHeader(new DataView(header.buffer), 0, length)
+  writeHeader(header, 0, length)
   return header
 }
 
@@ -133,15 +139,18 @@ function headerBytes(length: number): number {
   return length < longLength ? 4 : 10
 }
 
-function writeHeader(view: DataView, offset: number, length: number): void {
-  view.setUint8(offset, finalBinary)
+/** Byte by byte: a view of the buffer costs more than most batches. */
+function writeHeader(target: Uint8Array, offset: number, length: number): void {
+  target[offset] = finalBinary
   if (length < mediumLength) {
-    view.setUint8(offset + 1, length)
-  } else if (length < longLength) {
-    view.setUint8(offset + 1, 126)
-    view.setUint16(offset + 2, length)
-  } else {
-    view.setUint8(offset + 1, 127)
-    view.setBigUint64(offset + 2, BigInt(length))
+    target[offset + 1] = length
+    return
+  }
+  const lengthBytes = length < longLength ? 2 : 8
+  target[offset + 1] = length < longLength ? 126 : 127
+  let left = length
+  for (let at = offset + 1 + lengthBytes; at > offset + 1; at--) {
+    target[at] = left % 256
+    left = Math.floor(left / 256)
   }
 }

@@ -8,6 +8,8 @@ export interface RelayMeter {
   acked(milliseconds: number): void
   /** Something was refused, with a code. */
   rejected(code: string): void
+  /** The log of a document was compacted. */
+  compacted(): void
 }
 
 /** Counts nothing. */
@@ -16,4 +18,5 @@ export const silentMeter: RelayMeter = {
   committed: () => undefined,
   acked: () => undefined,
   rejected: () => undefined,
+  compacted: () => undefined,
 }

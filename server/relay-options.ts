@@ -4,6 +4,7 @@ import type { RandomSource } from '../src/base/random.ts'
 import type { TimeSource } from '../src/base/time.ts'
 import { documentWritersMax } from '../src/model/writer-limit.ts'
 import type { Thresholds } from '../src/observe/health/thresholds.ts'
+import type { CompactionReport, CompactionSettings } from '../src/storage/compaction.ts'
 import type { Storage } from '../src/storage/storage.ts'
 import type { TokenVerifier } from '../src/trust/token.ts'
 import type { RelayMeter } from './meter.ts'
@@ -87,7 +88,7 @@ export const limitReasons: Readonly<Record<keyof RelayLimits, string>> = {
   connectionsPerAddressMax:
     'Connections from one address (IPv6: one /64); each costs 10 to 17 kB; behind a proxy see addressHeader',
   updatesPerSecondMax:
-    'Updates of a connection; about twice what a relay can store, so that it stops floods alone',
+    'Updates of a connection; far more than a process of agents writes, so that it stops floods alone',
   bytesPerSecondMax: 'Bytes of updates of a connection; a disk takes as much',
   joinsPerSecondMax: 'Documents that a connection has itself sent, after those that it opens first',
   newWritersMax:
@@ -128,13 +129,15 @@ export const limitReasons: Readonly<Record<keyof RelayLimits, string>> = {
 export type Forwarding = 'durable' | 'early'
 
 /** Something worth a line in a log. */
-export interface RelayEvent {
+export interface RelayEvent extends Partial<Omit<CompactionReport, 'document'>> {
   readonly level: 'info' | 'warn' | 'error'
   readonly event:
     | 'connected'
     | 'disconnected'
     | 'rejected'
     | 'renewed'
+    | 'compacted'
+    | 'compaction-failed'
     | 'damaged'
     | 'storage-failed'
     | 'storage-works'
@@ -176,6 +179,8 @@ export interface RelayOptions {
   onEvent?: (event: RelayEvent) => void
   /** When a figure of `/health` is worth an alert, signal by signal instead of the defaults. */
   thresholds?: Thresholds
+  /** When logs are compacted, and how; by default long ones, in a thread of their own. */
+  compaction?: CompactionSettings
   /** Default: the system's. */
   memory?: MemorySource
 }

@@ -15,10 +15,12 @@ export interface RelayVitalsOptions extends HealthOptions {
 }
 
 const lagMilliseconds = 60_000
+const readingMilliseconds = 1_000
 
 export class RelayVitals {
   readonly monitor: HealthMonitor
   readonly #lag: Recent
+  #readAt = Number.NEGATIVE_INFINITY
 
   /** @throws OPTION_INVALID */
   constructor(options: RelayVitalsOptions) {
@@ -36,9 +38,12 @@ export class RelayVitals {
     })
   }
 
-  /** A timer was so late. */
-  late(milliseconds: number): void {
-    this.#lag.add(Math.max(0, milliseconds))
+  /** The relay's timer has come, and was so late. It may come far more often than readings help. */
+  ticked(now: number, lateMilliseconds: number): void {
+    this.#lag.add(Math.max(0, lateMilliseconds))
+    if (now - this.#readAt < readingMilliseconds) return
+    this.#readAt = now
+    this.monitor.read()
   }
 
   /** What the relay reports is counted where it is trouble. */
@@ -59,6 +64,7 @@ export class RelayVitals {
       committed: (updates, bytes, milliseconds) => meter.committed(updates, bytes, milliseconds),
       acked: milliseconds => meter.acked(milliseconds),
       rejected: code => meter.rejected(code),
+      compacted: () => meter.compacted(),
     }
   }
 }

@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import { subprotocol } from '../src/protocol/frame.ts'
-import { isLoopback } from '../src/transport/loopback.ts'
+import { isLoopback } from '../src/transport/listen-rules.ts'
 import { tokenSubprotocolPrefix } from '../src/transport/websocket-transport.ts'
 
 /**

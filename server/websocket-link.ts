@@ -41,6 +41,10 @@ class AcceptedLink extends WebSocketLink implements BatchLink {
     for (const piece of pieces) this.#socket.write(piece)
   }
 
+  afterDrain(listener: () => void): void {
+    this.#socket.once('drain', listener)
+  }
+
   /** Whether anything can be sent; if so, it leaves with the rest of the turn. */
   #begins(): boolean {
     const { readyState, OPEN } = this.#webSocket

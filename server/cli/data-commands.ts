@@ -17,10 +17,8 @@ import {
   rewindData,
 } from './inspect-data.ts'
 import { log } from './log.ts'
-import type { Outcome } from './outcome.ts'
+import { failed, type Outcome } from './outcome.ts'
 
-/** Of errors, as diff(1) has it. */
-const failed = 2
 const limitDefault = 50
 /** Of `cleanup`: nobody waits for the directory, but somebody may wait for the command. */
 const operationsDefault = 100_000
@@ -84,12 +82,8 @@ export function addDataCommands(program: Command): void {
     .action((flags: CleanupFlags) => run('cleanup', () => cleanupData(flags)))
 }
 
-/** A command whose misuse does not look like the 1 of `diff`. */
 function add(program: Command, name: string, description: string): Command {
-  return program
-    .command(name)
-    .description(description)
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : failed))
+  return program.command(name).description(description)
 }
 
 async function run(name: string, act: () => Promise<Outcome>): Promise<void> {

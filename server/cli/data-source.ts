@@ -64,7 +64,8 @@ async function readDocuments(
     return new Map([...documents].filter(([name]) => name === document))
   }
   if (document === undefined) {
-    throw new StatemeshError('OPTION_INVALID', `${path} is an update; say --document <name>`)
+    const why = `${path} is an update: name the document that it is of`
+    throw new StatemeshError('OPTION_INVALID', why)
   }
   return new Map([[parseDocumentName(document), checkWholeUpdate(new Uint8Array(bytes))]])
 }

@@ -1,4 +1,7 @@
-/** How a command that looks at data ends. */
+/** How a command ends. */
+
+/** The exit code of a wrong command line, and of a command for data that fails: diff(1) has it so. */
+export const failed = 2
 
 export interface Outcome {
   /** With `--json` one JSON value, else lines for people. */

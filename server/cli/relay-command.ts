@@ -1,18 +1,16 @@
 /** `statemesh relay`: a relay on LevelDB, until SIGTERM or SIGINT. */
-import { crc32 } from 'node:zlib'
 import type { Command } from 'commander'
 import { StatemeshError, toStatemeshError } from '../../src/base/error.ts'
 import { systemMemory } from '../../src/base/memory.ts'
 import { systemTime } from '../../src/base/time.ts'
-import { withCompaction } from '../../src/storage/compaction.ts'
 import { openLevelStorage } from '../../src/storage/level-storage.ts'
 import type { Storage } from '../../src/storage/storage.ts'
+import { refuseOpenHost } from '../../src/transport/listen-rules.ts'
 import { type TokenVerifier, tokenVerifier } from '../../src/trust/token.ts'
 import { configOptions, type RelayConfig, readConfig } from '../config.ts'
 import { listen, type RelayServer } from '../http-server.ts'
-import { MergeThread } from '../merge-thread.ts'
 import { RelayMetrics } from '../metrics.ts'
-import { createRelay, type Relay } from '../relay.ts'
+import { createRelay } from '../relay.ts'
 import { giveMemoryBack } from './idle-memory.ts'
 import { log, setLogLevel } from './log.ts'
 import { readText, readTokenKeys } from './token-keys.ts'
@@ -37,13 +35,11 @@ async function runRelay(flags: RelayFlags): Promise<void> {
     const config = await configOf(flags)
     setLogLevel(config.logLevel)
     const tokens = await tokensOf(config)
+    // Before anything is made on the disk.
+    refuseOpenHost(config.host, { asksForTokens: tokens !== undefined, insecure: config.insecure })
     const metrics = new RelayMetrics()
-    let relay: Relay | undefined
-    const storage = await openStorage(config.data, metrics, () => relay)
-    const onRelay = (made: Relay) => {
-      relay = made
-    }
-    const server = await start(storage, { config, tokens, metrics, onRelay }).catch(async error => {
+    const storage = await openLevelStorage({ location: config.data })
+    const server = await start(storage, { config, tokens, metrics }).catch(async error => {
       await storage.close()
       throw error
     })
@@ -75,41 +71,15 @@ async function tokensOf(config: RelayConfig): Promise<TokenVerifier | undefined>
   return keys && tokenVerifier(keys, { issuer, audience })
 }
 
-async function openStorage(
-  location: string,
-  metrics: RelayMetrics,
-  relay: () => Relay | undefined,
-): Promise<Storage> {
-  const merger = new MergeThread()
-  return withCompaction(await openLevelStorage({ location, crc32 }), {
-    time: systemTime,
-    mergeLog: updates => merger.merge(updates),
-    onCompacted: report => {
-      metrics.compacted()
-      relay()?.compacted(report.document, report.after.bytes)
-      log({ level: 'info', event: 'compacted', ...report })
-    },
-    onDamaged: damaged => {
-      for (const { document, clock, reason } of damaged) {
-        relay()?.damaged(document, [`update ${clock}: ${reason}`])
-      }
-    },
-    onError: ({ code, message }, document) =>
-      log({ level: 'error', event: 'compaction-failed', document, code, message }),
-  })
-}
-
 interface StartOptions {
   config: RelayConfig
   tokens: TokenVerifier | undefined
   metrics: RelayMetrics
-  /** Told of the relay before it has loaded anything. */
-  onRelay: (relay: Relay) => void
 }
 
 async function start(
   storage: Storage,
-  { config, tokens, metrics, onRelay }: StartOptions,
+  { config, tokens, metrics }: StartOptions,
 ): Promise<RelayServer> {
   const { host, port, restored, forward, insecure, discovery } = config
   const { origins, addressHeader, limits, thresholds } = config
@@ -122,7 +92,6 @@ async function start(
     ...(thresholds && { thresholds }),
     onEvent: event => log({ ...event }),
   })
-  onRelay(relay)
   try {
     return await listen(relay, {
       ...{ host, port, insecure, metrics },

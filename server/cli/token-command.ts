@@ -1,5 +1,5 @@
 /** `statemesh token mint` and `statemesh token verify`. */
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { StatemeshError, toStatemeshError } from '../../src/base/error.ts'
 import type { Grant } from '../../src/trust/grants.ts'
 import { mintToken, type TokenKeys, tokenVerifier } from '../../src/trust/token.ts'
@@ -35,7 +35,11 @@ export function addTokenCommand(program: Command): void {
       'what it allows, such as write:agent:a1/* or read:global/config; may be repeated',
       collectGrant,
     )
-    .option('--lifetime <time>', 'how long it is good for: 90s, 15m, 12h, 30d', parseLifetime, 3600)
+    .addOption(
+      new Option('--lifetime <time>', 'how long it is good for: 90s, 15m, 12h, 30d')
+        .argParser(parseLifetime)
+        .default(3600, '1h'),
+    )
     .option('--id <id>', 'its own id, to revoke it by')
     .option('--token-secret-file <file>', 'a file with the secret')
     .option('--token-issuer <issuer>', 'the claim iss')
@@ -112,9 +116,9 @@ function collectGrant(text: string, grants: Grant[] = []): Grant[] {
 const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
 
 function parseLifetime(text: string): number {
-  const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
+  const [, count, unit] = /^([1-9]\d{0,5})([smhd])$/.exec(text) ?? []
   if (count === undefined || unit === undefined) {
-    throw new InvalidArgumentError('a lifetime is a number and s, m, h or d.')
+    throw new InvalidArgumentError('a lifetime is a number from 1 on, and s, m, h or d.')
   }
   return Number(count) * (unitSeconds[unit] ?? 1)
 }

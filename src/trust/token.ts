@@ -17,6 +17,7 @@ import { z } from 'zod'
 import { StatemeshError } from '../base/error.ts'
 import { systemTime, type TimeSource } from '../base/time.ts'
 import { type ActorId, checkId, parseActorId } from '../model/id.ts'
+import { isLoopback } from '../transport/listen-rules.ts'
 import { type Grant, Grants, grantsMax, rights } from './grants.ts'
 
 /** What a token says, once its signature has been checked. */
@@ -39,7 +40,10 @@ export interface TokenVerifier {
 
 export type TokenKeys =
   /** At least 32 bytes of UTF-8. */
-  { readonly secret: string } | { readonly keys: JSONWebKeySet } | { readonly url: string }
+  | { readonly secret: string }
+  | { readonly keys: JSONWebKeySet }
+  /** Of a JWK set: `https:`, or on this machine `http:`. */
+  | { readonly url: string }
 
 export interface TokenOptions {
   /** The claim `iss` that a token must have. */
@@ -106,12 +110,22 @@ function signatureVerifier(
   }
   const algorithms = keyPairAlgorithms
   try {
-    const set = 'url' in keys ? createRemoteJWKSet(new URL(keys.url)) : createLocalJWKSet(keys.keys)
+    const set =
+      'url' in keys ? createRemoteJWKSet(keySetUrl(keys.url)) : createLocalJWKSet(keys.keys)
     return async (token, options) =>
       (await jwtVerify(token, set, { ...options, algorithms })).payload
   } catch (cause) {
+    if (cause instanceof StatemeshError) throw cause
     throw new StatemeshError('OPTION_INVALID', 'the keys of tokens are malformed', { cause })
   }
+}
+
+/** Whoever could change the keys on their way could make tokens of his own. */
+function keySetUrl(text: string): URL {
+  const url = new URL(text)
+  if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname)))
+    return url
+  throw new StatemeshError('OPTION_INVALID', 'the keys of tokens are read over https')
 }
 
 function readClaims(payload: JWTPayload): AccessToken {
@@ -151,12 +165,16 @@ export interface MintOptions {
 /**
  * Makes a token signed with a shared secret.
  *
- * @throws OPTION_INVALID for a secret that is too short or a grant that is malformed, ID_INVALID
+ * @throws OPTION_INVALID for a secret that is too short, a grant that is malformed, or `seconds` that
+ * are no whole number; ID_INVALID
  */
 export async function mintToken(secret: string, options: MintOptions): Promise<string> {
   const { grants, seconds, id, issuer, audience, time = systemTime } = options
   const subject = parseActorId(options.subject)
   new Grants(grants) // refuses malformed ones
+  if (!Number.isSafeInteger(seconds)) {
+    throw new StatemeshError('OPTION_INVALID', 'a token is good for a whole number of seconds')
+  }
   const issuedAt = Math.floor(time.now() / 1000)
   const jwt = new SignJWT({ grants: [...grants] })
     .setProtectedHeader({ alg: 'HS256' })

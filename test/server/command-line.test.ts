@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { parseGrantText } from '../../server/cli/grant-text.ts'
@@ -38,9 +38,10 @@ describe('statemesh token', () => {
   test('refuses grants, lifetimes and secrets that are none', async () => {
     const subject = ['--subject', 'a1']
     const good = ['--grant', 'read:global/*']
-    expect((await mint(...subject, '--grant', 'own:global/*')).code).toBe(1)
-    expect((await mint(...subject, ...good, '--lifetime', 'soon')).code).toBe(1)
-    expect((await mint(...subject)).code).toBe(1)
+    expect((await mint(...subject, '--grant', 'own:global/*')).code).toBe(2)
+    expect((await mint(...subject, ...good, '--lifetime', 'soon')).code).toBe(2)
+    expect((await mint(...subject, ...good, '--lifetime', '0s')).code).toBe(2)
+    expect((await mint(...subject)).code).toBe(2)
     const short = { STATEMESH_TOKEN_SECRET: 'short' }
     const { code, stderr } = await runCommandLineWith(short, 'token', 'mint', ...subject, ...good)
     expect(code).toBe(1)
@@ -97,10 +98,11 @@ describe('statemesh relay', () => {
 
   test('is not started on a public address without tokens', async () => {
     const data = await temporaryDirectory()
-    const flags = ['relay', '--host', '0.0.0.0', '--port', '0', '--data', data]
+    const flags = ['relay', '--host', '0.0.0.0', '--port', '0', '--data', join(data, 'db')]
     const { code, stderr } = await runCommandLineWith({}, ...flags)
     expect(code).toBe(1)
     expect(stderr).toContain('OPTION_INVALID')
+    expect(await readdir(data)).toEqual([])
   })
 
   test('refuses settings that it does not know', async () => {
@@ -109,6 +111,30 @@ describe('statemesh relay', () => {
     await writeFile(config, '{"prot":1}')
     const { code, stderr } = await runCommandLineWith({}, 'relay', '--config', config)
     expect(code).toBe(1)
-    expect(stderr).toContain('prot')
+    expect(JSON.parse(stderr).message).toBe('Unrecognized key: "prot"')
   })
+
+  test.each([
+    ['port: not a whole number', ['--port', '4100x']],
+    ['insecure: neither true nor false', ['--config', 'given']],
+  ])('says what is wrong: %s', async (message, flags) => {
+    const file = join(await temporaryDirectory(), 'relay.json')
+    await writeFile(file, '{"insecure":1}')
+    const given = flags.map(flag => (flag === 'given' ? file : flag))
+    const { stderr } = await runCommandLineWith({}, 'relay', ...given)
+    expect(JSON.parse(stderr)).toMatchObject({ code: 'OPTION_INVALID', message })
+  })
+})
+
+test.each([
+  ['an unknown command', ['relai']],
+  ['an unknown flag', ['relay', '--prot', '1']],
+  ['a flag without its value', ['relay', '--port']],
+  ['an argument too many', ['relay', '4100']],
+  ['an argument too few', ['token', 'verify']],
+  ['a value that is none', ['inspect', 'data', '--limit', 'all']],
+])('a wrong command line exits with 2 and a code: %s', async (_, flags) => {
+  const { code, stdout, stderr } = await runCommandLineWith({}, ...flags)
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+  expect(JSON.parse(stderr)).toMatchObject({ event: 'refused', code: 'OPTION_INVALID' })
 })

@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import * as Y from 'yjs'
 import { networkOf } from '../../server/address-counter.ts'
+import { nextTurn, systemTime } from '../../src/base/time.ts'
 import { TokenBucket } from '../../src/base/token-bucket.ts'
 import { definePartition, openReplica, type Replica, room } from '../../src/index.ts'
 import type { Frame } from '../../src/protocol/frame.ts'
@@ -30,6 +31,12 @@ function update(client: FrameClient, seq: number, bytes: Uint8Array): void {
 }
 
 const Notes = definePartition<string>({ name: 'notes', policy: 'last-write-wins' })
+
+async function replicaOf(relay: string): Promise<Replica> {
+  const replica = await openReplica({ actor: 'a', storage: createMemoryStorage(), relay })
+  onTestFinished(() => replica.close())
+  return replica
+}
 
 const isDurable = ({ level }: { level: string }) => level === 'durable'
 
@@ -61,6 +68,33 @@ describe('too many updates a second', () => {
     time.advance(1000)
     const { doc } = await client.open('doc')
     expect(doc.getText('text').length).toBe(9)
+  })
+
+  test('are not lost: a replica sends them again, as one, and keeps its link', async () => {
+    const time = manualTime()
+    const { url, events } = await runningRelay({
+      time,
+      limits: { ...still, updatesPerSecondMax: 50 },
+    })
+    const [ours, theirs] = [await replicaOf(url), await replicaOf(url)]
+    const [notes, seen] = [await ours.open(room('r1'), Notes), await theirs.open(room('r1'), Notes)]
+    const rejected: string[] = []
+    ours.on('rejected', ({ error }) => rejected.push(`${error.code} ${error.retryable}`))
+    for (let count = 0; count < 400; count++) {
+      notes.set(`key-${count}`, 'x')
+      await nextTurn(systemTime) // which makes each an update
+    }
+    await waitUntil(() => rejected.length > 0)
+    let owed = true
+    const flushed = ours.flush().finally(() => {
+      owed = false
+    })
+    while (owed) await time.advanceAsync(100)
+    await flushed
+    await theirs.synced()
+    expect(seen.size).toBe(400)
+    expect([...new Set(rejected)]).toEqual(['RATE_LIMITED true'])
+    expect(events.map(({ event }) => event)).not.toContain('disconnected')
   })
 
   test('close a stock socket with 1013, and what it did not get in comes with the next sync', async () => {

@@ -47,6 +47,7 @@ describe('/health', () => {
     })
     expect((await page(url, '/health/live')).json()).toEqual({ live: true })
     expect((await page(url, '/health/ready')).status).toBe(200)
+    expect(await page(url, '/health', { method: 'HEAD' })).toMatchObject({ status: 200, body: '' })
   })
 
   test('says why it is not ready: a failing storage, until it works again', async () => {

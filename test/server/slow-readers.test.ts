@@ -7,7 +7,8 @@ import { decodeYWebsocketMessage, encodeYWebsocketMessage } from '../../src/prot
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
 import type { Link, LinkHandlers } from '../../src/transport/transport.ts'
 import { type ManualTime, manualTime } from '../support/manual-time.ts'
-import { emptyVector, hello } from './frame-client.ts'
+import { emptyVector, frameClient, hello } from './frame-client.ts'
+import { runningRelay } from './running-relay.ts'
 import { writer } from './writer.ts'
 
 const document = 'doc'
@@ -192,4 +193,14 @@ describe('a closed relay', () => {
     relay.accept(late, { path: '/doc' })
     expect(late.closedWith).toBe(1012)
   })
+})
+
+test('a large document leaves over a socket as it drains, without a wait for a timer', async () => {
+  const storage = createMemoryStorage()
+  const { append } = writer(1)
+  for (let part = 0; part < 12; part++) await storage.append(document, append('x'.repeat(2 ** 20)))
+  const limits = { queueBytesMax: 1000 }
+  const { url } = await runningRelay({ storage, time: manualTime(), limits })
+  const { doc } = await (await frameClient(url)).open(document)
+  expect(doc.getText('text').length).toBe(12 * 2 ** 20)
 })

@@ -166,20 +166,25 @@ describe('a compacted log', () => {
 
 describe('a compaction', () => {
   test('that dropped much is what later joiners get, also while the room is in use', async () => {
-    const storage = createMemoryStorage()
-    const { url, relay } = await runningRelay({ storage })
+    const compaction = { bytesMax: 1, pauseMilliseconds: 1, mergeLog }
+    const { url, events } = await runningRelay({ compaction })
     const author = await frameClient(url)
     await author.open(document)
     const overwritten: Uint8Array[] = []
     const doc = new Y.Doc()
     doc.on('update', update => overwritten.push(update))
     for (let index = 0; index < 300; index++) doc.getMap('map').set('key', `value ${index}`)
-    sendTogether(author, overwritten)
-    await durableUpTo(author, 300)
-    const { updates: log } = await storage.load(document)
-    const merged = mergeLog(log.map(({ update }) => update))
-    await storage.replace(document, log.at(-1)?.clock ?? 0, merged)
-    relay.compacted(document, merged.length)
+    const [first, ...others] = overwritten as [Uint8Array, ...Uint8Array[]]
+    author.send({ type: 'state', channel: 1, seq: 1, last: true, update: first })
+    await durableUpTo(author, 1)
+    author.sendBytes(
+      concatBytes(
+        others.map((update, index) =>
+          encodeFrame({ type: 'update', channel: 1, seq: index + 2, update }),
+        ),
+      ),
+    )
+    await waitUntil(() => events.some(({ event }) => event === 'compacted'))
     const joiner = await frameClient(url)
     const opened = await joiner.open(document)
     expect(opened.doc.getMap('map').toJSON()).toEqual({ key: 'value 299' })

@@ -123,6 +123,14 @@ describe('a token of a key pair', () => {
     await expect(verifier.verify(foreign)).rejects.toThrow(invalid)
   })
 
+  it.each(['http://keys.example/jwks', 'ftp://keys.example/jwks', 'jwks.json'])(
+    'does not read its keys from %s',
+    url => {
+      const refused = expect.objectContaining({ code: 'OPTION_INVALID' })
+      expect(() => tokenVerifier({ url })).toThrow(refused)
+    },
+  )
+
   it('is not judged while the keys cannot be had', async () => {
     const pair = await generateKeyPair('ES256')
     const token = await new SignJWT(complete())

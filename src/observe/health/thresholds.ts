@@ -24,9 +24,36 @@ export const defaultThresholds: Thresholds = {
   queuedBytes: { warning: 256 * 2 ** 20, critical: 2 ** 30, forMilliseconds: 10_000 },
 }
 
+/** All of them, so that a misspelt one is found. */
+const signals: Readonly<Record<HealthSignal, true>> = {
+  usedBytes: true,
+  residentBytes: true,
+  leakBytesPerMinute: true,
+  documents: true,
+  stateBytes: true,
+  updatesPerSecond: true,
+  idleMilliseconds: true,
+  unsyncedDocuments: true,
+  unackedUpdates: true,
+  syncLagMilliseconds: true,
+  conflicts: true,
+  errorsPerMinute: true,
+  corruptions: true,
+  storageFailing: true,
+  integrityIssues: true,
+  clockLeadMilliseconds: true,
+  clockStepMilliseconds: true,
+  eventLoopLagMilliseconds: true,
+  connections: true,
+  queuedBytes: true,
+}
+
 /** @throws OPTION_INVALID */
 export function checkThresholds(thresholds: Thresholds): void {
   for (const [signal, threshold] of Object.entries(thresholds)) {
+    if (!Object.hasOwn(signals, signal)) {
+      throw new StatemeshError('OPTION_INVALID', `there is no figure "${signal}"`)
+    }
     if (threshold === undefined) continue
     const { warning, critical, forMilliseconds = 0, clearRatio = 0.8 } = threshold
     const positive = [warning, critical].every(level => level === undefined || level > 0)

@@ -9,9 +9,9 @@ import {
   openReplica,
   room,
   type Storage,
-  systemTime,
 } from '../../../src/index.ts'
-import { withCompaction } from '../../../src/storage/compaction.ts'
+import { frameClient } from '../../server/frame-client.ts'
+import { runningRelay } from '../../server/running-relay.ts'
 import { gatedStorage } from '../../support/gated-storage.ts'
 import { manualTime } from '../../support/manual-time.ts'
 import { startRelayProcess } from '../../support/relay-process.ts'
@@ -19,6 +19,7 @@ import { temporaryDirectory } from '../../support/temporary-directory.ts'
 import { unclosedStorage } from '../../support/unclosed-storage.ts'
 import { waitUntil } from '../../support/wait-until.ts'
 
+const document = 'room:r1/users'
 const Users = definePartition<string>({ name: 'users', policy: 'last-write-wins' })
 
 describe('a relay process', () => {
@@ -106,31 +107,25 @@ describe('a relay', () => {
 
   test('counts damage that a compaction finds, and has replicas bring it all again', async () => {
     const memory = createMemoryStorage()
-    let rotten = false
+    for (let write = 0; write < 3; write++) await memory.append(document, Uint8Array.of(0, 0))
+    let loads = 0
     const storage: Storage = {
       ...unclosedStorage(memory),
-      load: async document => {
-        const { updates } = await memory.load(document)
-        if (!rotten) return { updates, damaged: [] }
+      load: async name => {
+        loads += 1
+        if (loads === 1) return memory.load(name)
         return { updates: [], damaged: [{ document, clock: 0, reason: 'its seal is broken' }] }
       },
     }
-    const compacting = withCompaction(storage, {
-      time: systemTime,
-      onError: () => undefined,
-      onDamaged: records => {
-        for (const { document, reason } of records) relay.damaged(document, [reason])
-      },
-    })
-    const relay = await createRelay({ storage: compacting })
-    onTestFinished(() => relay.close())
+    const compaction = { updatesMax: 1, pauseMilliseconds: 1 }
+    const { relay, url, events } = await runningRelay({ storage, compaction })
     const { generation } = relay.health()
-    rotten = true
-    await compacting.compact('room:r1/users')
+    await (await frameClient(url)).open(document)
+    await waitUntil(() => events.some(({ event }) => event === 'damaged'))
     const health = relay.health()
     expect(health.generation).not.toBe(generation)
     expect(health.figures.corruptions).toBe(1)
-    expect(health.corruption[0]?.message).toBe('room:r1/users: its seal is broken')
+    expect(health.corruption[0]?.message).toBe(`${document}: update 0: its seal is broken`)
     expect(health).toMatchObject({ status: 'degraded', ready: true })
   })
 })

@@ -16,7 +16,8 @@ import {
 import { Retention } from '../../../src/observe/cleanup/retention-rule.ts'
 import { settle } from '../../history/pair.ts'
 import { startFleet } from '../../replica/fleet.ts'
-import { type CommandOutcome, runCommandLine } from '../../support/run-command-line.ts'
+import { runCommandLine } from '../../support/run-command-line.ts'
+import type { ProcessOutcome } from '../../support/run-node.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
 
 const here = room('r1')
@@ -62,7 +63,7 @@ async function bytesOf(directory: string): Promise<[string, string][]> {
   return Promise.all(names.map(async name => [name, await read(name)] as [string, string]))
 }
 
-const cleanup = (...args: string[]): Promise<CommandOutcome> => runCommandLine('cleanup', ...args)
+const cleanup = (...args: string[]): Promise<ProcessOutcome> => runCommandLine('cleanup', ...args)
 
 async function rulesFile(rules: unknown): Promise<string> {
   const path = join(await temporaryDirectory(), 'rules.json')
