@@ -7,7 +7,7 @@ import { equalBytes } from '../../src/base/bytes.ts'
 import type { RelayNode } from '../nodes/relay-node.ts'
 import type { ReplicaNode } from '../nodes/replica-node.ts'
 import type { StockNode } from '../nodes/stock-node.ts'
-import { copyClocks, lacks, liveClocks, loggedDocument } from '../oracle/document-clocks.ts'
+import { copyClocks, lacks, liveClocks } from '../oracle/document-clocks.ts'
 
 /** Why the replicas have not converged yet; undefined when they have. */
 export function whyNotConverged(
@@ -47,7 +47,7 @@ function documentsDiffer(replicas: readonly Holder[], relay: RelayNode): string 
     }
   }
   for (const name of names) {
-    const stored = loggedDocument(relay.disk.log(name).map(({ update }) => update))
+    const stored = relay.stored(name)
     const expected = Y.encodeStateAsUpdate(stored)
     const differing = replicas.find(({ docs }) => {
       const doc = docs.get(name)
@@ -58,7 +58,6 @@ function documentsDiffer(replicas: readonly Holder[], relay: RelayNode): string 
       const how = difference(doc, stored)
       return `${name} differs between ${differing.name} and the relay's disk: ${how}`
     }
-    stored.destroy()
   }
   return undefined
 }

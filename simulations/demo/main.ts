@@ -6,7 +6,7 @@
  * was lost and nothing differs.
  */
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { readArguments } from '../driver/arguments.ts'
 import { runDemo } from './coordinator.ts'
 import { ProgressView } from './progress-view.ts'
 import { formatReport } from './report.ts'
@@ -23,7 +23,7 @@ function print(result: DemoResult, asJson: boolean): void {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
+  const { values } = readArguments({
     options: {
       json: { type: 'boolean', default: false },
       p2p: { type: 'boolean', default: false },

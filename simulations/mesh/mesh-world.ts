@@ -10,6 +10,7 @@ import type { RegisterPartition } from '../../src/partition/register/register-pa
 import { openReplica, type Replica } from '../../src/replica.ts'
 import type { ReplicaOptions } from '../../src/replica-options.ts'
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
+import { mergeLog } from '../../src/storage/merge-log.ts'
 import type { Acceptor } from '../../src/transport/acceptor.ts'
 import type { Transport } from '../../src/transport/transport.ts'
 import { Clock } from '../world/clock.ts'
@@ -117,6 +118,7 @@ export class MeshWorld {
       transport: this.#transport(process),
       time: process.time,
       random: process.random,
+      mergeLog,
       ...options,
     })
     const notes = await replica.open(room('r1'), Notes)

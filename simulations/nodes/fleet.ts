@@ -1,6 +1,6 @@
 /** The machines of a run: some replicas and one relay, on a network, with what they are checked by. */
 import { GrantedContent } from '../checkers/granted-content.ts'
-import { liveClocks, loggedClocks } from '../oracle/document-clocks.ts'
+import { liveClocks } from '../oracle/document-clocks.ts'
 import { native, nativeDocument } from '../workloads/native.ts'
 import type { Guard, Player } from '../workloads/workload.ts'
 import { Clock } from '../world/clock.ts'
@@ -121,9 +121,8 @@ export class Fleet {
     const total = { acked: 0, survived: 0 }
     for (const document of this.evidence.durable.documents()) {
       const held = this.replicas.flatMap(({ docs }) => docs.get(document) ?? [])
-      const stored = loggedClocks(this.relay.disk.log(document).map(({ update }) => update))
       const { acked, survived } = this.evidence.durable.count(document, [
-        stored,
+        liveClocks(this.relay.stored(document)),
         ...held.map(liveClocks),
       ])
       total.acked += acked

@@ -1,15 +1,17 @@
 /** The machine that runs the relay. */
+import type * as Y from 'yjs'
 import { createRelay, type Relay } from '../../server/relay.ts'
 import { defaultRelayLimits, type Forwarding } from '../../server/relay-options.ts'
 import { StatemeshError } from '../../src/base/error.ts'
 import type { TimeSource } from '../../src/base/time.ts'
 import { subprotocol } from '../../src/protocol/frame.ts'
-import { type CompactingStorage, withCompaction } from '../../src/storage/compaction.ts'
 import { mergeLog } from '../../src/storage/merge-log.ts'
+import type { Storage } from '../../src/storage/storage.ts'
 import type { TokenVerifier } from '../../src/trust/token.ts'
 import { checkNothingLeft } from '../checkers/bounds.ts'
 import { checkRelayEvent } from '../checkers/refusals.ts'
-import { loggedClocks } from '../oracle/document-clocks.ts'
+import { liveClocks } from '../oracle/document-clocks.ts'
+import { LoggedDocuments } from '../oracle/logged-documents.ts'
 import type { Clock } from '../world/clock.ts'
 import type { Disk } from '../world/disk.ts'
 import { addressPrefix, type Network } from '../world/network.ts'
@@ -25,7 +27,7 @@ export interface RelayNodeOptions {
   /** A log with so many updates is compacted. */
   compactionUpdates: number
   compactionPauseMilliseconds: number
-  /** How long merging a log takes: the relay's command does it on another thread. */
+  /** How long merging a log takes: a real relay does it on another thread. */
   mergeMilliseconds: number
   roomIdleMilliseconds: number
   forward: Forwarding
@@ -45,8 +47,9 @@ export class RelayNode {
   readonly clock: Clock
   readonly #options: RelayNodeOptions
   readonly #world: World
+  readonly #logged = new LoggedDocuments()
   #process: SimulatedProcess | undefined
-  #running: { relay: Relay; storage: CompactingStorage } | undefined
+  #running: { relay: Relay; storage: Storage } | undefined
 
   constructor(options: RelayNodeOptions) {
     this.#options = options
@@ -115,23 +118,19 @@ export class RelayNode {
     const { durable, losses } = this.#options.evidence
     if (losses.has(this.name)) return // only replicas can bring it back
     for (const document of durable.documents()) {
-      const updates = this.disk.log(document).map(({ update }) => update)
-      durable.check('the disk of the relay', document, loggedClocks(updates))
+      durable.check('the disk of the relay', document, liveClocks(this.stored(document)))
     }
+  }
+
+  /** A document as it is on its disk; not to be changed. */
+  stored(document: string): Y.Doc {
+    return this.#logged.of(document, this.disk.log(document))
   }
 
   async #open(process: SimulatedProcess): Promise<void> {
     const { world, network, roomIdleMilliseconds, forward, hostile, verifier } = this.#options
     const { time, random } = process
-    const storage = withCompaction(this.disk.storage(process), {
-      time,
-      updatesMax: this.#options.compactionUpdates,
-      pauseMilliseconds: this.#options.compactionPauseMilliseconds,
-      mergeLog: updates => this.#merge(updates, time),
-      onCompacted: () => world.marks.hit('relay compacted'),
-      onDamaged: () => world.marks.hit('compaction found damage'),
-      onError: () => world.marks.hit('compaction failed'),
-    })
+    const storage = this.disk.storage(process)
     const relay = await createRelay({
       memory: () => undefined, // the real one would not be the same in every run
       storage,
@@ -139,6 +138,11 @@ export class RelayNode {
       time,
       random,
       limits: { roomIdleMilliseconds },
+      compaction: {
+        updatesMax: this.#options.compactionUpdates,
+        pauseMilliseconds: this.#options.compactionPauseMilliseconds,
+        mergeLog: updates => this.#merge(updates, time),
+      },
       forward,
       onEvent: event => {
         world.marks.hit(`relay ${event.event}`)

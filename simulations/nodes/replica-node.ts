@@ -6,6 +6,7 @@ import { documentName } from '../../src/model/document-name.ts'
 import { definePartition } from '../../src/model/partition-definition.ts'
 import type { Scope } from '../../src/model/scope.ts'
 import { openReplica, type Replica } from '../../src/replica.ts'
+import { mergeLog } from '../../src/storage/merge-log.ts'
 import type { FlushLevel } from '../../src/sync/flush-options.ts'
 import { checkNothingLeft } from '../checkers/bounds.ts'
 import { watchCausality } from '../checkers/causality.ts'
@@ -208,6 +209,7 @@ export class ReplicaNode {
       ...(guard && { token: () => guard.authority.token(this.name) }),
       idleMilliseconds: this.#options.idleMilliseconds,
       compactionUpdates: this.#options.compactionUpdates,
+      mergeLog, // a thread would not take as long in every run
       transport: network.transport(process),
       time: process.time,
       random: process.random,

@@ -13,7 +13,7 @@ export interface SeenClocks {
 
 export class CausalHistory {
   /** By document and writer. */
-  readonly #changes = new Map<string, SeenClocks[]>()
+  readonly #changes = new Map<string, Map<number, SeenClocks[]>>()
 
   /** Records the changes that are made on a document from now on. */
   record(document: string, doc: Y.Doc): void {
@@ -40,11 +40,16 @@ export class CausalHistory {
   }
 
   #of(document: string, writer: number): SeenClocks[] {
-    const key = `${document} ${writer}`
-    const present = this.#changes.get(key)
-    if (present !== undefined) return present
-    const changes: SeenClocks[] = []
-    this.#changes.set(key, changes)
+    let writers = this.#changes.get(document)
+    if (writers === undefined) {
+      writers = new Map()
+      this.#changes.set(document, writers)
+    }
+    let changes = writers.get(writer)
+    if (changes === undefined) {
+      changes = []
+      writers.set(writer, changes)
+    }
     return changes
   }
 }

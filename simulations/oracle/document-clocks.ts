@@ -15,14 +15,6 @@ export function copyClocks(doc: Y.Doc): Map<number, number> {
   return clocks
 }
 
-/** The clocks of what a log of updates adds up to. */
-export function loggedClocks(updates: readonly Uint8Array[]): Map<number, number> {
-  const doc = loggedDocument(updates)
-  const clocks = copyClocks(doc)
-  doc.destroy()
-  return clocks
-}
-
 /**
  * The document that a log of updates adds up to. As whoever opens the log reads it: of an update
  * that builds on something lost Yjs alone would take the deletions, which nobody else has.

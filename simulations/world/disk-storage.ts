@@ -1,4 +1,5 @@
 /** The storage port over a simulated disk: every write waits for the fsync of its group. */
+import { pooledCopy } from '../../server/pooled-copy.ts'
 import { StatemeshError } from '../../src/base/error.ts'
 import type { GroupCommit } from '../../src/storage/group-commit.ts'
 import type { Storage, StoredDocument } from '../../src/storage/storage.ts'
@@ -27,12 +28,12 @@ export class DiskStorage implements Storage {
   }
 
   async append(document: string, update: Uint8Array): Promise<number> {
-    const bytes = update.length
-    return this.#write({ kind: 'append', document, update: new Uint8Array(update), ...size(bytes) })
+    const copy = pooledCopy(update, update.length)
+    return this.#write({ kind: 'append', document, update: copy, ...size(copy.length) })
   }
 
   async replace(document: string, through: number, update: Uint8Array): Promise<void> {
-    const copy = new Uint8Array(update)
+    const copy = pooledCopy(update, update.length)
     await this.#write({ kind: 'replace', document, through, update: copy, ...size(copy.length) })
   }
 
@@ -51,7 +52,7 @@ export class DiskStorage implements Storage {
   }
 
   async writeRecord(key: string, value: Uint8Array | undefined): Promise<void> {
-    const copy = value && new Uint8Array(value)
+    const copy = value && pooledCopy(value, value.length)
     await this.#write({ kind: 'record', key, value: copy, ...size(copy?.length ?? 0) })
   }
 

@@ -21,6 +21,7 @@ const tailWritesMax = 30
 export class Disk {
   readonly name: string
   readonly #world: World
+  readonly #fsyncLabel: string
   readonly #conditions: DiskConditions
   #image = new DiskImage()
   #backup: DiskImage | undefined
@@ -39,6 +40,7 @@ export class Disk {
   constructor(world: World, name: string, conditions: DiskConditions) {
     this.#world = world
     this.name = name
+    this.#fsyncLabel = `fsync ${name}`
     this.#conditions = conditions
   }
 
@@ -46,6 +48,7 @@ export class Disk {
   storage(process: SimulatedProcess): Storage {
     const commits = new GroupCommit<DiskWrite, number>({
       commit: writes => this.#commit(process, writes),
+      time: process.time,
     })
     process.onDeath(() => this.#crash())
     this.#opened = this.#image.copy()
@@ -155,7 +158,7 @@ export class Disk {
     const [low, high] = this.#conditions.fsync
     const milliseconds = this.#world.dice.between(low, high) * this.#slowness
     return new Promise(resolve => {
-      this.#world.after(milliseconds, `fsync ${this.name}`, () => {
+      this.#world.after(milliseconds, this.#fsyncLabel, () => {
         if (process.alive) resolve()
       })
     })

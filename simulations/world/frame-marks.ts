@@ -9,6 +9,8 @@ const names: { readonly [tag: number]: string } = {
   7: 'frame resync',
   8: 'frame close',
   9: 'frame ping',
+  22: 'frame announce',
+  23: 'frame want',
 }
 
 /** Looks at a message of whole frames; one that is malformed is counted as far as it goes. */

@@ -2,6 +2,7 @@
  * One end of a link in a world, as a TCP connection carries it: messages in order and once, until
  * the link closes; an end whose process has died says nothing and hears nothing.
  */
+import { pooledCopy } from '../../server/pooled-copy.ts'
 import { assert, present } from '../../src/base/assert.ts'
 import {
   assertCloseCode,
@@ -72,8 +73,7 @@ export class SimulatedLink implements Link {
 
   send(message: Uint8Array): void {
     if (!this.isOpen) return
-    // Not `slice`, which shares memory where the message is a Buffer.
-    const bytes = new Uint8Array(message)
+    const bytes = pooledCopy(message, message.length)
     this.#options.onSent(bytes)
     this.#send({ kind: 'message', bytes })
   }

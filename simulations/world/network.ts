@@ -139,6 +139,7 @@ export class Network {
   }
 
   #fate(from: string, to: string): Fate {
+    if (this.#garbled.size === 0) return 'whole'
     const probability = this.#garbled.get(from) ?? this.#garbled.get(to)
     const { dice, marks } = this.#world
     if (probability === undefined || !dice.chance(probability)) return 'whole'
@@ -191,7 +192,7 @@ export class Network {
 
   /** Something small goes one way; nothing happens where the way is cut. */
   #travel(from: string, to: string, label: string, arrive: () => void): void {
-    const { travelling } = this.#draw(from, to, 0)
+    const { travelling } = this.#draw(wayOf(from, to), 0)
     this.#world.after(travelling, label, () => {
       if (!this.isCut(from, to)) arrive()
     })
@@ -236,20 +237,20 @@ export class Network {
 
   #pipe(sender: SimulatedLink, receiver: SimulatedLink): Pipe {
     const [from, to] = [sender.process.name, receiver.process.name]
+    const way = wayOf(from, to)
     return new Pipe({
       world: this.#world,
-      label: `${from}>${to}`,
-      conditions: bytes => this.#draw(from, to, bytes),
-      isOpen: () => receiver.ready && !this.isCut(from, to),
+      label: way,
+      conditions: bytes => this.#draw(way, bytes),
+      isOpen: () => receiver.ready && !this.#cuts.has(way),
       fate: () => this.#fate(from, to),
       deliver: packet => receiver.receive(packet),
     })
   }
 
-  #draw(from: string, to: string, bytes: number): { leaving: number; travelling: number } {
+  #draw(way: string, bytes: number): { leaving: number; travelling: number } {
     const { latency, jitter, bytesPerMillisecond } = this.#conditions
     const { dice } = this.#world
-    const way = wayOf(from, to)
     let base = this.#latencies.get(way)
     if (base === undefined) {
       base = dice.between(...latency)

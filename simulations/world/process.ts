@@ -12,6 +12,7 @@ export class SimulatedProcess {
   readonly world: World
   readonly time: TimeSource
   readonly random: RandomSource
+  readonly #timerLabel: string
   readonly #timers = new Set<() => void>()
   readonly #onDeath = new Set<() => void>()
   #alive = true
@@ -19,6 +20,7 @@ export class SimulatedProcess {
   constructor(world: World, name: string, clock: Clock) {
     this.world = world
     this.name = name
+    this.#timerLabel = `timer ${name}`
     this.random = world.dice.fork().source
     const born = world.now
     this.time = {
@@ -55,7 +57,7 @@ export class SimulatedProcess {
 
   #after(milliseconds: number, callback: () => void): () => void {
     if (!this.#alive) return () => undefined
-    const cancel = this.world.after(milliseconds, `timer ${this.name}`, () => {
+    const cancel = this.world.after(milliseconds, this.#timerLabel, () => {
       this.#timers.delete(cancel)
       callback()
     })

@@ -10,6 +10,7 @@ export class Trace {
   readonly #story: string[] | undefined
   #hash = offsetBasis
   #secondHash = 0
+  readonly #labels = new Map<string, number>()
 
   /** @param told whether the story is kept, not its hash alone */
   constructor(told: boolean) {
@@ -34,13 +35,15 @@ export class Trace {
   add(at: number, label: string, number = 0): void {
     // Times are fractions; their microseconds are enough to tell two runs apart.
     this.#mix(Math.round(at * 1000))
-    for (let index = 0; index < label.length; index++) this.#mix(label.charCodeAt(index))
+    this.#mix(this.#hashOf(label))
     this.#mix(number)
   }
 
   addBytes(bytes: Uint8Array): void {
     let hash = this.#hash
-    for (const byte of bytes) hash = Math.imul(hash ^ byte, prime)
+    for (let index = 0; index < bytes.length; index++) {
+      hash = Math.imul(hash ^ (bytes[index] as number), prime)
+    }
     this.#hash = hash
     this.#mix(bytes.length)
   }
@@ -48,6 +51,18 @@ export class Trace {
   /** Adds a line to the story, at a time in simulated milliseconds. */
   tell(at: number, who: string, what: string): void {
     this.#story?.push(`${at.toFixed(3).padStart(12)}  ${who.padEnd(10)} ${what}`)
+  }
+
+  /** Labels are few, and come again with every event. */
+  #hashOf(label: string): number {
+    const known = this.#labels.get(label)
+    if (known !== undefined) return known
+    let hash = offsetBasis
+    for (let index = 0; index < label.length; index++) {
+      hash = Math.imul(hash ^ label.charCodeAt(index), prime)
+    }
+    this.#labels.set(label, hash)
+    return hash
   }
 
   #mix(value: number): void {

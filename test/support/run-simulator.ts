@@ -1,23 +1,12 @@
 /** Runs `npm run simulate` as built, without npm, to its end. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { text } from 'node:stream/consumers'
 import { onTestFinished } from 'vitest'
 import { inRepository } from './repository.ts'
-import type { CommandOutcome } from './run-command-line.ts'
+import { type ProcessOutcome, runNode } from './run-node.ts'
 
-export async function runSimulator(directory: string, ...args: string[]): Promise<CommandOutcome> {
+export function runSimulator(directory: string, ...args: string[]): Promise<ProcessOutcome> {
   const main = inRepository('dist', 'simulations', 'main.js')
-  const child = spawn(process.execPath, [main, ...args], {
-    cwd: directory,
-    stdio: ['ignore', 'pipe', 'pipe'],
+  return runNode([main, ...args], { cwd: directory }, child => {
+    // A test that is given up must not leave it working beside the others.
+    onTestFinished(() => void child.kill('SIGINT'))
   })
-  // A test that is given up must not leave it working beside the others.
-  onTestFinished(() => void child.kill('SIGINT'))
-  const [stdout, stderr, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'close'),
-  ])
-  return { code, stdout, stderr }
 }
