@@ -12,7 +12,7 @@ import { startRelayProcess } from './support/relay-process.ts'
 import { inRepository } from './support/repository.ts'
 import { temporaryDirectory } from './support/temporary-directory.ts'
 
-const documents = ['README.md', 'src/protocol/PROTOCOL.md']
+const documents = ['README.md', 'src/protocol/PROTOCOL.md', 'simulations/README.md']
 
 const examples: readonly Example[] = documents.flatMap(path =>
   readExamples(path, readFileSync(inRepository(path), 'utf8')),

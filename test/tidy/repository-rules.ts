@@ -44,11 +44,39 @@ export function lockFileComplaints(lockFile: string): string[] {
   })
 }
 
-/** Error codes that have neither a table row nor a heading of their own. */
-export function errorCodeComplaints(readme: string, codes: readonly string[]): string[] {
-  return codes.filter(
-    code => !new RegExp(`^(?:\\|\\s*\`${code}\`\\s*\\||#+ .*\`${code}\`)`, 'm').test(readme),
-  )
+/** Links of a Markdown text that lead nowhere: to a file that is not there, or to no heading of it. */
+export function linkComplaints(
+  { path, text }: TextFile,
+  exists: (relative: string) => boolean,
+): string[] {
+  const headings = new Set([...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) => slug(title ?? '')))
+  return [...text.matchAll(/\]\((?!\w+:)([^)]+)\)/g)]
+    .map(([, target]) => target as string)
+    .filter(to => !(to.startsWith('#') ? headings.has(to.slice(1)) : exists(to)))
+    .map(to => `${path}: ${to}`)
+}
+
+/** A heading as GitHub names it in links. */
+function slug(title: string): string {
+  return title
+    .toLowerCase()
+    .replace(/[^\w -]/g, '')
+    .replaceAll(' ', '-')
+}
+
+type ErrorCodes = Readonly<Record<string, { readonly retryable: boolean }>>
+
+/** Error codes that have no table row which says whether a retry may help. */
+export function errorCodeComplaints(readme: string, codes: ErrorCodes): string[] {
+  return Object.entries(codes)
+    .map(([code, { retryable }]) => `| \`${code}\` | ${retryable ? 'yes' : 'no'}`)
+    .filter(row => !readme.includes(`\n${row}`))
+}
+
+/** Error codes that the product gives to nobody; the file that lists them does not count. */
+export function unusedCodeComplaints(files: readonly TextFile[], codes: ErrorCodes): string[] {
+  const giving = files.filter(({ path }) => !/^test\/|^src\/base\/error\.ts$/.test(path))
+  return Object.keys(codes).filter(code => !giving.some(({ text }) => text.includes(`'${code}'`)))
 }
 
 /** What the README tells a newcomer to type first, in this order. */

@@ -1,5 +1,6 @@
 /** The repository as a whole: file sizes, nothing of one machine, and what the README owes. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { errorCodes } from '../../src/base/error.ts'
 import { inRepository } from '../support/repository.ts'
@@ -44,6 +45,24 @@ describe('files', () => {
   })
 })
 
+describe('a page', () => {
+  test.each(['README.md', 'src/protocol/PROTOCOL.md', 'simulations/README.md'])(
+    '%s has only links that lead somewhere',
+    path => {
+      const page = { path, text: readFileSync(inRepository(path), 'utf8') }
+      const exists = (to: string) => existsSync(inRepository(dirname(path), to))
+      expect(rules.linkComplaints(page, exists)).toEqual([])
+    },
+  )
+
+  test('with a link that leads nowhere is told', () => {
+    const text =
+      '## To a `b`, c\n[1](#to-a-b-c) [2](#to-a) [3](a.md) [4](b.md) [5](https://b.example)'
+    const complaints = rules.linkComplaints({ path: 'p.md', text }, to => to === 'a.md')
+    expect(complaints).toEqual(['p.md: #to-a', 'p.md: b.md'])
+  })
+})
+
 describe('the lock file', () => {
   test('is complete and binds no package to an address', () => {
     expect(rules.lockFileComplaints(lockFile)).toEqual([])
@@ -66,14 +85,24 @@ describe('the lock file', () => {
 
 describe('the README', () => {
   test('explains every error code', () => {
-    expect(rules.errorCodeComplaints(readme, Object.keys(errorCodes))).toEqual([])
+    expect(rules.errorCodeComplaints(readme, errorCodes)).toEqual([])
   })
 
-  test('that lacks an error code is told', () => {
-    const text = '### `CLOSED`\n\n| `KEY_INVALID` | what it means |\n\nSee `OPTION_INVALID`.'
-    expect(rules.errorCodeComplaints(text, ['CLOSED', 'KEY_INVALID', 'OPTION_INVALID'])).toEqual([
-      'OPTION_INVALID',
+  test('that lacks an error code, or says the wrong thing of it, is told', () => {
+    const [no, yes] = [{ retryable: false }, { retryable: true }]
+    const text =
+      '\n| `CLOSED` | no | ... |\n| `REFUSED` | no, unless | ... |\n| `LINK_FAILED` | no |'
+    const codes = { CLOSED: no, REFUSED: no, LINK_FAILED: yes, KEY_INVALID: no }
+    expect(rules.errorCodeComplaints(text, codes)).toEqual([
+      '| `LINK_FAILED` | yes',
+      '| `KEY_INVALID` | no',
     ])
+  })
+
+  test('explains no error code that nobody ever gets', () => {
+    expect(rules.unusedCodeComplaints(readSources(), errorCodes)).toEqual([])
+    const list = { path: 'src/base/error.ts', text: "'CLOSED'" }
+    expect(rules.unusedCodeComplaints([list], { CLOSED: { retryable: false } })).toEqual(['CLOSED'])
   })
 
   test('begins with the commands that matter', () => {

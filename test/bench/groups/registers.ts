@@ -9,6 +9,7 @@ import type { Benchmark } from '../figure.ts'
 const Values = definePartition({ name: 'values', policy: 'last-write-wins' })
 
 const sets = 100_000
+const setsAmong = 500
 const gets = 5_000_000
 const keys = 1_000
 const liveKeys = 100_000
@@ -51,6 +52,21 @@ function setBy(figure: string, writers: number): Benchmark {
   }
 }
 
+/** What a write takes in a document that so many clients have written to. */
+function setAmong(writers: number): Benchmark {
+  const figure = `set-among-${writers}-writers`
+  return {
+    figures: { [figure]: 'us' },
+    run() {
+      const { values } = writtenBy(writers)
+      const taken = seconds(() => {
+        for (let index = 0; index < setsAmong; index++) values.set(`key ${index % keys}`, index)
+      })
+      return { [figure]: (taken / setsAmong) * 1_000_000 }
+    },
+  }
+}
+
 /** The encoded size of a document after one key was overwritten 100,000 times. */
 function hotKey(figure: string, writers: number): Benchmark {
   return {
@@ -71,6 +87,7 @@ function hotKey(figure: string, writers: number): Benchmark {
 export const benchmarks: readonly Benchmark[] = [
   setBy('set-1-writer', 1),
   setBy('set-100-writers', 100),
+  ...[1_000, 4_000, 10_000].map(setAmong),
   {
     figures: { get: 'ops/s' },
     run() {

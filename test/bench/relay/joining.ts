@@ -21,11 +21,13 @@ const padding = 'x'.repeat(65)
 const document = 'room:large/notes'
 const joins = 10
 const joinsAtOnce = 20
+/** Each with a join behind it: one alone says little. */
+const changes = 5
 
 export interface JoinCosts {
   /** By somebody who has nothing. */
   join: number
-  /** Just after another entry was written. */
+  /** Each just after another entry was written. */
   afterChange: number
   /** The first one after a restart; stored state has to be read for it. */
   afterRestart: number
@@ -57,8 +59,11 @@ export function measureJoins(kind: ServerKind): Promise<JoinCosts> {
         (await cost(server, 1, () => Promise.all(times(joinsAtOnce, () => join(server, kind))))) /
         joinsAtOnce
       const tenBehind = await cost(server, joins, () => join(server, kind, entries - 10))
-      await write(server, kind, entries + 1, entries + 1)
-      const afterChange = await cost(server, 1, () => join(server, kind))
+      let afterChange = 0
+      for (let entry = entries + 1; entry <= entries + changes; entry++) {
+        await write(server, kind, entry, entry)
+        afterChange += (await cost(server, 1, () => join(server, kind))) / changes
+      }
       await untilIdle(server, 40)
       await server.stop('SIGTERM')
       server = await kind.start(directory)
