@@ -12,9 +12,6 @@ type Output<Name extends keyof Steps> = Awaited<ReturnType<Steps[Name]>>
 
 const page = '<!doctype html><meta charset="utf-8"><script type="module" src="/main.js"></script>'
 
-/** How long a page may take to load. */
-const linking = { timeout: 10_000 }
-
 export class PageHost {
   readonly #server: Server
   readonly #scripts = new Map<string, string>()
@@ -107,7 +104,7 @@ export class Page {
   async back(bring: () => unknown): Promise<void> {
     const before = this.#socket
     await bring()
-    await waitUntil(() => this.#socket !== undefined && this.#socket !== before, linking)
+    await waitUntil(() => this.#socket !== undefined && this.#socket !== before)
   }
 
   async #call(step: string, inputs: readonly unknown[]): Promise<StepOutcome> {
@@ -121,7 +118,7 @@ export class Page {
   }
 
   async #link(): Promise<WebSocket> {
-    await waitUntil(() => this.#socket !== undefined, linking)
+    await waitUntil(() => this.#socket !== undefined)
     return this.#socket as WebSocket
   }
 }

@@ -19,7 +19,7 @@ export interface TransportEnvironment {
   close(): Promise<void>
 }
 
-export const dialOptions: DialOptions = { messageBytesMax: 2 ** 23, timeoutMilliseconds: 5000 }
+export const dialOptions: DialOptions = { messageBytesMax: 2 ** 23, timeoutMilliseconds: 30_000 }
 
 /** A link's handlers that remember, and promises for what they are told. */
 export class Recorder {

@@ -69,7 +69,7 @@ describe('what somebody else has put into the partitions of history', () => {
     }),
   )
 
-  it('breaks no reader', { timeout: 30_000 }, async () => {
+  it('breaks no reader', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(values, { maxLength: 6 }), async stored => {
         const replica = await open()

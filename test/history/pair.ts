@@ -2,7 +2,7 @@
 import type { Replica } from '../../src/index.ts'
 import { type Fleet, startFleet } from '../replica/fleet.ts'
 
-export const seconds: { timeoutMilliseconds: number } = { timeoutMilliseconds: 10_000 }
+export const seconds: { timeoutMilliseconds: number } = { timeoutMilliseconds: 30_000 }
 
 export interface Pair {
   readonly fleet: Fleet

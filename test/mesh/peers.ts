@@ -19,7 +19,7 @@ export const Notes: PartitionDefinition<string, 'last-write-wins'> = defineParti
   policy: 'last-write-wins',
 })
 export const scope: Scope = room('r1')
-export const seconds = { timeoutMilliseconds: 10_000 }
+export const seconds = { timeoutMilliseconds: 30_000 }
 
 /** Opens a replica that listens on a free port, and is closed when the test ends. */
 export async function openPeer(

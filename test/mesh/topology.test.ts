@@ -7,7 +7,7 @@ import { testSeed } from '../support/seed.ts'
 const replicas = 16
 
 describe('replicas that know one address', () => {
-  it('find one another, with few links each and all connected', { timeout: 30_000 }, async () => {
+  it('find one another, with few links each and all connected', async () => {
     const mesh = new MeshWorld(testSeed())
     await mesh.open(replicas)
     await mesh.pass(60_000)
@@ -21,7 +21,7 @@ describe('replicas that know one address', () => {
     await mesh.close()
   })
 
-  it('go on when the first one has gone for good', { timeout: 30_000 }, async () => {
+  it('go on when the first one has gone for good', async () => {
     const mesh = new MeshWorld(testSeed())
     await mesh.open(replicas)
     await mesh.pass(30_000)
@@ -35,7 +35,7 @@ describe('replicas that know one address', () => {
 })
 
 describe('an update in a mesh', () => {
-  it('reaches everybody in few hops, and few times', { timeout: 30_000 }, async () => {
+  it('reaches everybody in few hops, and few times', async () => {
     const figures = await measureSpread(testSeed(), replicas, 5)
     expect(figures.latencies).toBeLessThan(6)
     expect(figures.receipts).toBeLessThan(4)
@@ -44,7 +44,7 @@ describe('an update in a mesh', () => {
 })
 
 describe('a mesh that was cut in two', () => {
-  it('is one again, and each is sent little of what it has', { timeout: 30_000 }, async () => {
+  it('is one again, and each is sent little of what it has', async () => {
     const seed = testSeed()
     const runs: Awaited<ReturnType<typeof measurePartition>>[] = []
     for (let run = 0; run < 3; run++) runs.push(await measurePartition(seed + run, replicas, 100))

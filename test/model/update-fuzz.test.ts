@@ -93,7 +93,7 @@ describe('20,000 damaged updates', () => {
     expect(passed).toBeGreaterThan(500)
     expect(harms.filter(({ kind }) => kind !== 'order')).toEqual([])
     expect(harms.length).toBeLessThan(passed / 100)
-  }, 60_000)
+  })
 })
 
 describe('1,500 made-up updates of random structs', () => {
@@ -105,5 +105,5 @@ describe('1,500 made-up updates of random structs', () => {
     )
     expect(passed).toBeGreaterThan(500)
     expect(harms.filter(({ kind }) => kind === 'pending')).toEqual([])
-  }, 60_000)
+  })
 })

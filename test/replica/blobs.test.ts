@@ -102,7 +102,7 @@ describe('a blob that one replica puts', () => {
     ann.connect()
     await ann.synced()
     storage.release()
-    await ann.flush({ timeoutMilliseconds: 5_000 })
+    await ann.flush()
   })
 
   it('is fetched once, however many ask', async () => {

@@ -11,7 +11,7 @@ const Leased = definePartition({
   budget: { leaseMilliseconds: 60_000, skewMilliseconds: 100 },
 })
 const team = agent('team')
-const seconds = { timeoutMilliseconds: 10_000 }
+const seconds = { timeoutMilliseconds: 30_000 }
 
 describe('a budget shared by replicas', () => {
   it('gets rights from another replica when a debit lacks them', async () => {

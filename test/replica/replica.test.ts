@@ -25,7 +25,7 @@ const Users = definePartition({
   schema: z.object({ name: z.string() }),
 })
 const Notes = definePartition({ name: 'notes', policy: 'crdt' })
-const seconds = { timeoutMilliseconds: 10_000 }
+const seconds = { timeoutMilliseconds: 30_000 }
 
 const statusOf = (replica: Replica, wanted: ReplicaStatus['link']) =>
   new Promise<ReplicaStatus>(resolve => {

@@ -52,8 +52,7 @@ async function replicaOf(relay: string): Promise<{ replica: Replica; doc: Y.Doc 
   return { replica, doc }
 }
 
-const shows = (doc: Y.Doc, text: string) =>
-  waitUntil(() => doc.getText('text').toString() === text, { timeout: 20_000 })
+const shows = (doc: Y.Doc, text: string) => waitUntil(() => doc.getText('text').toString() === text)
 
 /** Sends updates on a channel that has just been opened. */
 function sendAll(client: FrameClient, updates: readonly Uint8Array[], channel = 1): void {
@@ -130,7 +129,7 @@ describe('a relay that forwards early', () => {
     expect(before.doc.getText('text').toString()).toBe('abc')
     expect(relay.health().generation).not.toBe(generation)
     level.failures = 0
-    await waitUntil(async () => (await stored()) === 'bc', { timeout: 20_000 })
+    await waitUntil(async () => (await stored()) === 'bc')
     const after = await (await frameClient(url)).open(document)
     expect(after.doc.getText('text').toString()).toBe('bc')
     await replica.flush()
@@ -203,7 +202,7 @@ describe('a relay that forwards early', () => {
       expect(clock).toBeGreaterThanOrEqual(load.durable())
       lost = Y.getState(doc.store, load.clientID) - clock
       relay = await start(relay.port)
-      await waitUntil(() => replica.status.link === 'online', { timeout: 20_000 })
+      await waitUntil(() => replica.status.link === 'online')
     }
     expect(lost).toBeGreaterThan(0)
     const { length } = doc.getText('text')
@@ -212,8 +211,8 @@ describe('a relay that forwards early', () => {
         const opened = await (await frameClient(relay.url)).open(document)
         return opened.doc.getText('text').length === length
       },
-      { timeout: 20_000, interval: 100 },
+      { interval: 100 },
     )
     expect(doc.getText('text').length).toBe(length)
-  }, 60_000)
+  })
 })

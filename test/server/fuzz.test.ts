@@ -12,7 +12,7 @@ import { frameClient } from './frame-client.ts'
 import { fuzzRelay } from './relay-fuzz.ts'
 
 const messages = Number(process.env.FUZZ ?? 4_000)
-const timeout = 60_000 + messages * 4
+const timeout = 120_000 + messages * 4
 
 async function relayOn(data: string) {
   const relay = await startRelayProcess({ data })

@@ -75,7 +75,7 @@ describe('a long log', () => {
     }
     await author.next('ack', ack => ack.level === 'durable' && ack.seq === written)
     const load = await startLoad(await frameClient(relay.url), 'other')
-    await waitUntil(() => relay.stderr().includes('"compacted"'), { timeout: 15_000 })
+    await waitUntil(() => relay.stderr().includes('"compacted"'))
     load.stop()
     await waitUntil(() => load.durable() === load.sent())
     expect(relay.stderr()).not.toContain('compaction-failed')

@@ -37,7 +37,7 @@ const roundMessages = 12
 const historyRounds = 40
 
 /** How long a relay may take for a round before it counts as stuck, in milliseconds. */
-const stuckMilliseconds = 15_000
+const stuckMilliseconds = 60_000
 
 class Fuzzer {
   readonly #url: string

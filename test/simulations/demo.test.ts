@@ -31,7 +31,7 @@ function startDemo(...flags: string[]) {
 }
 
 describe('the demo', () => {
-  it('loses nothing, and prints one JSON object', { timeout: 90_000 }, async () => {
+  it('loses nothing, and prints one JSON object', async () => {
     const [stdout, stderr, [code]] = await startDemo('--json').ended
 
     expect(stderr).toBe('')
@@ -51,7 +51,7 @@ describe('the demo', () => {
     expect(await readdir(directory)).toEqual([])
   })
 
-  it('needs no relay, and takes one in that comes late', { timeout: 90_000 }, async () => {
+  it('needs no relay, and takes one in that comes late', async () => {
     const [stdout, stderr, [code]] = await startDemo('--json', '--p2p').ended
 
     expect(stderr).toBe('')

@@ -56,7 +56,7 @@ const flags = [
   `--host-resolver-rules=MAP ${insecureHost} 127.0.0.1`,
 ]
 
-const startMillisecondsMax = 20_000
+const startMillisecondsMax = 60_000
 
 /** Starts a browser without a page, and resolves when it can be given some; the caller kills it. */
 export async function startChromium({ program, profile }: ChromiumOptions): Promise<Chromium> {

@@ -119,7 +119,7 @@ function runScript(script: string, cwd: string): Promise<ExampleOutcome> {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
     // One that hangs is to fail by itself, not to outlive the test.
-    timeout: 15_000,
+    timeout: 60_000,
     killSignal: 'SIGKILL',
   })
   let output = ''

@@ -12,7 +12,7 @@ export const redisUrl: string = process.env.REDIS_URL ?? 'redis://localhost:6379
 
 /** Whether a server answers; where none does, that is said aloud. */
 export async function redisAnswers(url: string = redisUrl): Promise<boolean> {
-  const client = createClient({ url, socket: { reconnectStrategy: false, connectTimeout: 1000 } })
+  const client = createClient({ url, socket: { reconnectStrategy: false, connectTimeout: 10_000 } })
   client.on('error', () => undefined)
   try {
     await client.connect()
@@ -68,7 +68,7 @@ export async function startRedis(): Promise<RedisProcess> {
       ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
       { stdio: 'ignore' },
     )
-    await waitUntil(() => redisAnswers(url), { timeout: 10_000, interval: 20 })
+    await waitUntil(() => redisAnswers(url), { interval: 20 })
   }
   const kill = async () => {
     const ended = child

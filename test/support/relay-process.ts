@@ -34,7 +34,8 @@ export interface RelayProcess {
   stderr(): string
 }
 
-const startMillisecondsMax = 15_000
+/** One that has not begun to listen by then never will. */
+const startMillisecondsMax = 60_000
 
 /**
  * Starts a relay and resolves when it listens.

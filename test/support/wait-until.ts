@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface WaitOptions {
-  /** In milliseconds; default 5,000. */
+  /** In milliseconds; default 30,000: what is waited for comes, or the test fails. */
   timeout?: number
   /** Between two looks, in milliseconds; default 10. */
   interval?: number
@@ -15,7 +15,7 @@ export interface WaitOptions {
  */
 export async function waitUntil(
   predicate: () => boolean | Promise<boolean>,
-  { timeout = 5_000, interval = 10 }: WaitOptions = {},
+  { timeout = 30_000, interval = 10 }: WaitOptions = {},
 ): Promise<void> {
   const deadline = performance.now() + timeout
   while (!(await predicate())) {

@@ -15,7 +15,7 @@ import { subprotocol } from '../../src/protocol/frame.ts'
 
 const Users = definePartition({ name: 'users', policy: 'last-write-wins' })
 const address = 'memory:relay'
-const seconds = { timeoutMilliseconds: 5_000 }
+const seconds = { timeoutMilliseconds: 30_000 }
 
 /** A transport whose links tell of their end only when `release` is called. */
 function withLateClose(network: MemoryNetwork) {

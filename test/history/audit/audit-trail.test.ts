@@ -279,9 +279,7 @@ describe('the retention of a trail', () => {
   })
 })
 
-it('converges with the state it tells of, whatever is written when', {
-  timeout: 30_000,
-}, async () => {
+it('converges with the state it tells of, whatever is written when', async () => {
   const step = fc.record({
     who: fc.constantFrom('ann', 'bob'),
     key: fc.constantFrom('a', 'b'),

@@ -344,7 +344,7 @@ describe('a partition with migrations', () => {
   })
 })
 
-it('shows the same to every version, whoever wrote what when', { timeout: 30_000 }, async () => {
+it('shows the same to every version, whoever wrote what when', async () => {
   const step = fc.record({
     young: fc.boolean(),
     key: fc.constantFrom('a', 'b'),

@@ -344,7 +344,7 @@ describe('an undo', () => {
   })
 })
 
-it('finds the state of every moment again, on every replica', { timeout: 30_000 }, async () => {
+it('finds the state of every moment again, on every replica', async () => {
   const step = fc.record({
     who: fc.constantFrom('ann', 'bob'),
     key: fc.constantFrom('a', 'b', 'c'),

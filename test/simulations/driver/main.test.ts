@@ -1,15 +1,12 @@
 /** The driver as users run it: its flags, what it says of a failure, and figures that add up. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { readFigures } from '../../../simulations/driver/figures-file.ts'
 import { parseOptions } from '../../../simulations/driver/options.ts'
 import { runSimulator } from '../../support/run-simulator.ts'
 import { testSeed } from '../../support/seed.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
-
-// Each test runs processes that simulate for seconds, on cores that others may use.
-vi.setConfig({ testTimeout: 60_000 })
 
 const small = ['--ops', '40', '--workers', '1']
 

@@ -9,7 +9,7 @@ import { testSeed } from '../../support/seed.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
 
 describe('a fleet of processes', () => {
-  it('keeps what it acknowledged, and ends in step', { timeout: 90_000 }, async () => {
+  it('keeps what it acknowledged, and ends in step', async () => {
     const directory = await temporaryDirectory()
     const seed = String(testSeed())
     const flags = ['--fleet', '--seconds', '3', '--replicas', '3', '--seed', seed]
@@ -24,7 +24,7 @@ describe('a fleet of processes', () => {
     expect(fleet?.convergence).toHaveLength(fleet?.rounds ?? 0)
   })
 
-  it('is found out where the relay loses its disk', { timeout: 90_000 }, async () => {
+  it('is found out where the relay loses its disk', async () => {
     const directory = await temporaryDirectory()
     const flags = ['--fleet', '--canary', '--seconds', '3', '--replicas', '2']
     const { code, stdout, stderr } = await runSimulator(directory, ...flags)

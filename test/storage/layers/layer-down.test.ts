@@ -51,9 +51,9 @@ describe.skipIf(!installed)('a Redis server that is killed and comes back', () =
     expect(changes.map(({ type, layer }) => `${layer} ${type}`)).toEqual(['redis down'])
 
     await server.start()
-    await waitUntil(() => redisState(store) === 'up', { timeout: 15_000 })
+    await waitUntil(() => redisState(store) === 'up')
     expect(changes.at(-1)).toMatchObject({ type: 'up', layer: 'redis', caughtUp: 3 })
-    await waitUntil(async () => (await other.get('written')) === 'while down', { timeout: 15_000 })
+    await waitUntil(async () => (await other.get('written')) === 'while down')
     expect(await other.get('kept')).toBe('newer')
     expect(await other.get('gone')).toBeUndefined()
   })
@@ -67,7 +67,7 @@ describe.skipIf(!installed)('a Redis server that is killed and comes back', () =
     const receipt = await store.set('key', 'new', { ttlMilliseconds: 60_000 })
     expect(receipt.missed).toEqual(['redis'])
     server.signal('SIGCONT')
-    await waitUntil(() => redisState(store) === 'up', { timeout: 15_000 })
+    await waitUntil(() => redisState(store) === 'up')
     const [fresh] = await open({ redis })
     expect(await fresh.get('key')).toBe('new')
   })
@@ -81,7 +81,7 @@ describe.skipIf(!installed)('a Redis server that is killed and comes back', () =
     await one.invalidate('user:*')
     expect(await other.get('user:1')).toBe('copy')
     await server.start()
-    await waitUntil(() => other.peek('user:1') === undefined, { timeout: 15_000 })
+    await waitUntil(() => other.peek('user:1') === undefined)
   })
 
   it('is waited for by nobody who opens a store', async () => {
@@ -91,7 +91,7 @@ describe.skipIf(!installed)('a Redis server that is killed and comes back', () =
     await store.set('key', 1, { ttlMilliseconds: 60_000 })
     expect(await store.get('key')).toBe(1)
     await server.start()
-    await waitUntil(() => redisState(store) === 'up', { timeout: 15_000 })
+    await waitUntil(() => redisState(store) === 'up')
   })
 })
 
