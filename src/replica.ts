@@ -29,7 +29,6 @@ import { ReplicaVitals } from './observe/health/replica-vitals.ts'
 import { StorageMonitor } from './observe/storage-monitor.ts'
 import { type AnyPartitionDefinition, openPartition } from './partition/open-partition.ts'
 import type { PartitionHost } from './partition/partition-host.ts'
-import { subprotocol } from './protocol/frame.ts'
 import { QueryableRegisters, type QueryHandle } from './query/queryable-registers.ts'
 import { checkReplicaOptions, type ReplicaOptions } from './replica-options.ts'
 import { type CompactionReport, withCompaction } from './storage/compaction.ts'
@@ -150,7 +149,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
         ? undefined
         : new RelaySync({
             address: relay,
-            transport: options.transport ?? websocketTransport({ subprotocol }),
+            transport: options.transport ?? websocketTransport(),
             ...{ time, random, incarnation, node, documents, outbox, blobs, presences },
             token: options.token === undefined ? undefined : new TokenSource(options.token),
           })

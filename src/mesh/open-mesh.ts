@@ -117,7 +117,7 @@ async function joinMesh(
 ): Promise<Mesh> {
   const { listen = [], peers = [], transport, token } = options
   const { storage, random, outbox, sync } = parts
-  const dialled = transport ?? websocketTransport({ subprotocol })
+  const dialled = transport ?? websocketTransport()
   const { min: linksMin = 3, max: linksMax = 4 } = options.links ?? {}
   if (!(linksMin >= 1 && linksMax >= linksMin)) {
     throw new StatemeshError('OPTION_INVALID', 'links are at least 1, and at most no fewer')

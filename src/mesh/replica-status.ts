@@ -6,7 +6,7 @@ import type { PeerStatus } from './peer-status.ts'
 export interface ReplicaStatus {
   /** What the link to the relay is doing; `none` where no relay was given. */
   link: 'none' | 'online' | 'connecting' | 'waiting' | 'refused' | 'disconnected'
-  /** Why the link is not up, where that is known. */
+  /** Why the link is not up, where that is known: it stays while the next attempt is under way. */
   error?: StatemeshError
   /** Documents with changes that the relay, or without one any peer, is not known to have on disk. */
   unsynced: number

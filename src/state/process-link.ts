@@ -82,7 +82,7 @@ export function linkToProcess<Context>(
     actor: parseActorId(options.actor),
     inbox: documentName(scope, definition.inbox.name),
     token: token === undefined ? undefined : new TokenSource(token),
-    transport: options.transport ?? websocketTransport({ subprotocol: processSubprotocol, time }),
+    transport: options.transport ?? websocketTransport({ time }),
   })
 }
 
@@ -195,6 +195,7 @@ export class ProcessLink {
     const link = await transport.dial(address, {
       messageBytesMax: processFrameBytesMax,
       timeoutMilliseconds: dialMilliseconds,
+      subprotocol: processSubprotocol,
     })
     return new Promise((resolve, reject) => {
       const end = (error: StatemeshError) => {

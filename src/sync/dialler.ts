@@ -6,13 +6,15 @@ import { Backoff } from '../base/backoff.ts'
 import { type StatemeshError, toStatemeshError } from '../base/error.ts'
 import type { RandomSource } from '../base/random.ts'
 import type { CancelTimer, TimeSource } from '../base/time.ts'
+import { subprotocol } from '../protocol/frame.ts'
 import { closeCodes, errorOfClose, mayDialAgain } from '../protocol/link-rules.ts'
 import type { Link, Transport } from '../transport/transport.ts'
 import type { TokenSource } from './token-source.ts'
 
 export type DiallerState =
   | { kind: 'idle' }
-  | { kind: 'dialling' }
+  /** `error` is why the attempt before failed. */
+  | { kind: 'dialling'; error?: StatemeshError }
   | { kind: 'linked' }
   /** Waits for the next attempt. */
   | { kind: 'waiting'; error: StatemeshError; cancel: CancelTimer }
@@ -80,12 +82,14 @@ export class Dialler {
 
   async #dial(): Promise<void> {
     const { transport, address, messageBytesMax, time } = this.#options
-    if (this.#state.kind === 'waiting') this.#state.cancel()
-    this.#become({ kind: 'dialling' })
+    const before = this.#state
+    if (before.kind === 'waiting') before.cancel()
+    this.#become({ kind: 'dialling', ...('error' in before && { error: before.error }) })
     const attempt = this.#state
     try {
       const token = await this.#options.token?.get(time, timeoutMilliseconds)
-      const link = await transport.dial(address, { messageBytesMax, timeoutMilliseconds, token })
+      const dial = { messageBytesMax, timeoutMilliseconds, subprotocol, token }
+      const link = await transport.dial(address, dial)
       // Stopped, or even started again, while this attempt was under way.
       if (this.#state !== attempt) return link.close(closeCodes.normal, '')
       this.#become({ kind: 'linked' })

@@ -40,6 +40,8 @@ export interface DialOptions {
   messageBytesMax: number
   /** How long to wait for the connection. */
   timeoutMilliseconds: number
+  /** What will be spoken, told to the other end where the transport has a way to; none is stock y-websocket. */
+  subprotocol?: string | undefined
   /** Says who dials, to a relay that asks for it. */
   token?: string | undefined
 }
@@ -48,7 +50,8 @@ export interface Transport {
   /**
    * Opens a link to an address.
    *
-   * @throws LINK_FAILED when nobody answers or the answer is a refusal; OPTION_INVALID when the
+   * @throws LINK_FAILED when nobody answers, the answer is a refusal, or the other end does not
+   * speak the subprotocol; OPTION_INVALID when the
    * address is not one of this transport
    */
   dial(address: string, options: DialOptions): Promise<Link>

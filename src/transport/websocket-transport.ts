@@ -12,8 +12,6 @@ import { type WebSocketLike, WebSocketLink } from './websocket-link.ts'
 export const tokenSubprotocolPrefix = 'statemesh.token.'
 
 export interface WebSocketTransportOptions {
-  /** The WebSocket subprotocol to ask for; the dial fails with a relay that does not speak it. */
-  subprotocol?: string
   /** Headers of the upgrade request. Browsers cannot send any; a token goes another way there. */
   headers?: Readonly<Record<string, string>>
   time?: TimeSource
@@ -59,7 +57,7 @@ export function checkWebSocketAddress(address: string): string {
 async function openWithWs(): Promise<Open> {
   // On demand: bundles for browsers must not load it.
   const { WebSocket } = await import('ws')
-  return (url, { subprotocol, headers }, { messageBytesMax, token }) => {
+  return (url, { headers }, { messageBytesMax, subprotocol, token }) => {
     const authorization = token === undefined ? undefined : { authorization: `Bearer ${token}` }
     const webSocket = new WebSocket(url, subprotocol === undefined ? [] : [subprotocol], {
       headers: { ...headers, ...authorization },
@@ -79,7 +77,7 @@ async function openWithWs(): Promise<Open> {
   }
 }
 
-const openNatively: Open = (url, { subprotocol, headers }, { token }) => {
+const openNatively: Open = (url, { headers }, { subprotocol, token }) => {
   if (headers !== undefined && Object.keys(headers).length > 0) {
     throw new StatemeshError('OPTION_INVALID', 'a browser cannot send headers')
   }

@@ -78,8 +78,7 @@ describe.runIf(chromium)('a replica in a page', () => {
     const page = await browser.openTab('refused')
     await page.run('open', { storage: 'refused', relay: url })
     await page.run('set', 'a', 'b')
-    await waitUntil(async () => (await page.run('status')).error !== undefined)
-    expect((await page.run('status')).error).toMatchObject({ code: 'LINK_FAILED' })
+    await waitUntil(async () => (await page.run('status')).error?.code === 'LINK_FAILED')
   })
 
   test('does what the README shows', async () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { createMemoryStorage, definePartition, type Replica } from '../../src/index.ts'
 import { outlineOf } from '../../src/model/update-outline.ts'
-import { decodeMessage, type Frame, subprotocol } from '../../src/protocol/frame.ts'
+import { decodeMessage, type Frame } from '../../src/protocol/frame.ts'
 import { websocketTransport } from '../../src/transport/websocket-transport.ts'
 import { emptyVector, type FrameClient, frameClient, hello } from '../server/frame-client.ts'
 import { manualTime } from '../support/manual-time.ts'
@@ -223,7 +223,7 @@ describe('three replicas that are all linked', () => {
   it('receive once what somebody brings', async () => {
     const time = manualTime()
     let copies = 0
-    const transport = websocketTransport({ subprotocol })
+    const transport = websocketTransport()
     const count = (message: Uint8Array) => {
       for (const frame of decodeMessage(message)) {
         if ('update' in frame && frame.update.length > 4_096) copies += 1

@@ -15,7 +15,7 @@ import {
   tokenVerifier,
 } from '../../src/index.ts'
 import { type AwarenessEntry, encodeAwarenessUpdate } from '../../src/protocol/awareness-update.ts'
-import { decodeMessage, encodeFrame, type Frame, subprotocol } from '../../src/protocol/frame.ts'
+import { decodeMessage, encodeFrame, type Frame } from '../../src/protocol/frame.ts'
 import { websocketTransport } from '../../src/transport/websocket-transport.ts'
 import { runningRelay } from '../server/running-relay.ts'
 import { stockClient, synced } from '../server/stock-clients.ts'
@@ -247,7 +247,7 @@ describe('members of a scope through a relay and among peers', () => {
 
 /** A transport that reaches one address only from `open` to `close`. */
 function lateTransport(address: string) {
-  const direct = websocketTransport({ subprotocol })
+  const direct = websocketTransport()
   const links = new Set<Link>()
   let isOpen = false
   const transport: Transport = {

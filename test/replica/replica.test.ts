@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import {
   agent,
@@ -13,6 +13,7 @@ import {
   StatemeshError,
   websocketTransport,
 } from '../../src/index.ts'
+import { runningRelay } from '../server/running-relay.ts'
 import { gatedStorage } from '../support/gated-storage.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { unclosedStorage } from '../support/unclosed-storage.ts'
@@ -391,7 +392,50 @@ describe('replicas that share a relay', () => {
   })
 })
 
+describe('a replica whose upgrades carry headers', () => {
+  it('syncs as any other', async () => {
+    const { url } = await runningRelay()
+    const a = await openReplica({
+      actor: 'a',
+      storage: createMemoryStorage(),
+      relay: url,
+      transport: websocketTransport({ headers: { 'x-fleet': 'blue' } }),
+    })
+    onTestFinished(() => a.close())
+    ;(await a.open(room('r1'), Users)).set('alice', { name: 'Alice' })
+    await a.flush(seconds)
+    expect(a.status).toMatchObject({ link: 'online', unsynced: 0 })
+  })
+})
+
 describe('a replica that the relay refuses', () => {
+  it('says why, also while it dials again, until it is linked', async () => {
+    const { url } = await runningRelay()
+    let reachable = false
+    const transport = websocketTransport()
+    const a = await openReplica({
+      actor: 'a',
+      storage: createMemoryStorage(),
+      relay: url,
+      transport: {
+        dial: (address, options) =>
+          transport.dial(reachable ? address : 'ws://127.0.0.1:1', options),
+      },
+    })
+    onTestFinished(() => a.close())
+    const seen: ReplicaStatus[] = []
+    a.on('status', status => seen.push(status))
+    await waitUntil(() => seen.filter(({ link }) => link === 'connecting').length > 1)
+    reachable = true
+    await waitUntil(() => a.status.link === 'online')
+    expect(a.status).not.toHaveProperty('error')
+    const before = seen.slice(
+      seen.findIndex(({ link }) => link === 'waiting'),
+      seen.findIndex(({ link }) => link === 'online'),
+    )
+    expect(new Set(before.map(({ error }) => error?.code))).toEqual(new Set(['LINK_FAILED']))
+  })
+
   it('says so once and does not dial again when it cannot help', async () => {
     const refusing = await startFleet()
     const a = await openReplica({

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { acceptedLink } from '../../server/websocket-link.ts'
-import type { Link } from '../../src/transport/transport.ts'
+import type { DialOptions, Link } from '../../src/transport/transport.ts'
 import { websocketTransport } from '../../src/transport/websocket-transport.ts'
 import {
   describeTransport,
@@ -73,13 +73,15 @@ async function listenTcp(onSocket: (socket: Socket) => void): Promise<{ address:
 /** An accepted and a dialled end of one connection. */
 async function openOne(
   transport = websocketTransport(),
+  options: Partial<DialOptions> = {},
 ): Promise<{ dialled: Link; accepted: Accepted }> {
   let resolve: (accepted: Accepted) => void = () => {}
   const accepted = new Promise<Accepted>(done => {
     resolve = done
   })
   const { address } = await listen(resolve)
-  return { dialled: await transport.dial(address, dialOptions), accepted: await accepted }
+  const dialled = await transport.dial(address, { ...dialOptions, ...options })
+  return { dialled, accepted: await accepted }
 }
 
 async function websocketEnvironment(): Promise<TransportEnvironment> {
@@ -171,10 +173,18 @@ describe('a refused or failed dial', () => {
   )
 
   it('says OPTION_INVALID for a malformed subprotocol or header', async () => {
-    for (const options of [{ subprotocol: 'a b' }, { headers: { 'x-token': 'a\nb' } }]) {
-      await expect(
-        websocketTransport(options).dial('ws://127.0.0.1:1/', dialOptions),
-      ).rejects.toMatchObject({ code: 'OPTION_INVALID', cause: expect.any(Error) })
+    for (const { headers = {}, subprotocol } of [
+      { subprotocol: 'a b' },
+      { headers: { 'x-token': 'a\nb' } },
+    ]) {
+      const dialled = websocketTransport({ headers }).dial('ws://127.0.0.1:1/', {
+        ...dialOptions,
+        subprotocol,
+      })
+      await expect(dialled).rejects.toMatchObject({
+        code: 'OPTION_INVALID',
+        cause: expect.any(Error),
+      })
     }
   })
 })
@@ -190,8 +200,8 @@ describe('a dial that succeeds', () => {
 describe('the upgrade request', () => {
   it('carries the subprotocol and the headers, and asks for no compression', async () => {
     const headers = { authorization: 'Bearer t' }
-    const transport = websocketTransport({ subprotocol: 'statemesh.v1', headers })
-    const { accepted } = await openOne(transport)
+    const transport = websocketTransport({ headers })
+    const { accepted } = await openOne(transport, { subprotocol: 'statemesh.v1' })
     expect(accepted.request.headers).toMatchObject({
       authorization: 'Bearer t',
       'sec-websocket-protocol': 'statemesh.v1',

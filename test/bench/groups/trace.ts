@@ -14,7 +14,6 @@ import {
   room,
   websocketTransport,
 } from '../../../src/index.ts'
-import { subprotocol } from '../../../src/protocol/frame.ts'
 import { startRelayProcess } from '../../support/relay-process.ts'
 import { inRepository } from '../../support/repository.ts'
 import { inDirectory } from '../directory.ts'
@@ -38,7 +37,7 @@ interface Author {
 }
 
 async function openAuthor(name: string, storage: string, relay: string): Promise<Author> {
-  const transport = gatedTransport(websocketTransport({ subprotocol }))
+  const transport = gatedTransport(websocketTransport())
   const replica = await openReplica({ actor: name, storage, relay, transport })
   const story = await replica.open(room('friends'), Story)
   await replica.synced(timeout)
