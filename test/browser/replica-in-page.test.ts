@@ -12,6 +12,7 @@ import {
 import { runningRelay } from '../server/running-relay.ts'
 import { findChromium } from '../support/chromium.ts'
 import { startRelayProcess } from '../support/relay-process.ts'
+import { steadyPort } from '../support/steady-port.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { waitUntil } from '../support/wait-until.ts'
 import { Browser } from './browser.ts'
@@ -101,17 +102,17 @@ describe.runIf(chromium)('a replica in a page', () => {
 
   test('keeps offline what it wrote when the page is loaded again, and sends it later', async () => {
     const data = await temporaryDirectory()
-    const down = await startRelayProcess({ data })
-    await down.kill()
+    const port = await steadyPort()
+    const url = `ws://127.0.0.1:${port}`
     const page = await browser.openTab('offline')
-    await page.run('open', { storage: 'offline', relay: down.url })
+    await page.run('open', { storage: 'offline', relay: url })
     await page.run('set', 'a', 'offline')
     await page.run('flush', 'local')
     await browser.reload('offline')
 
-    await page.run('open', { storage: 'offline', relay: down.url })
+    await page.run('open', { storage: 'offline', relay: url })
     expect(await page.run('entries')).toEqual({ a: 'offline' })
-    const relay = await startRelayProcess({ data, port: down.port })
+    const relay = await startRelayProcess({ data, port })
     onTestFinished(async () => void (await relay.kill('SIGKILL')))
     await page.run('flush', 'durable')
     const replica = await openNodeReplica(relay.url)

@@ -67,9 +67,13 @@ describe('two replicas', () => {
     onTestFinished(() => {
       ReplicaDocument.prototype.apply = apply
     })
-    ReplicaDocument.prototype.apply = () => 'new' // as if it had taken it in
+    let missed = 0
+    ReplicaDocument.prototype.apply = () => {
+      missed += 1
+      return 'new' // as if it had taken it in
+    }
     a.doc.getMap('m').delete('k')
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await waitUntil(() => missed > 0)
     ReplicaDocument.prototype.apply = apply
     expect(b.doc.getMap('m').get('k')).toBe('v')
     await pass(3)

@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { TimeSource } from '../../src/base/time.ts'
 import {
   createMemoryStorage,
   definePartition,
@@ -9,22 +10,28 @@ import {
 } from '../../src/index.ts'
 import { mintToken, tokenVerifier } from '../../src/trust/token.ts'
 import { runningRelay } from '../server/running-relay.ts'
+import { manualTime } from '../support/manual-time.ts'
 import { waitUntil } from '../support/wait-until.ts'
 
 const secret = 'a secret of more than thirty-two bytes'
 const Users = definePartition<string>({ name: 'users', policy: 'last-write-wins' })
 
-function mint(rights: 'read' | 'write', seconds = 60): Promise<string> {
+function mint(rights: 'read' | 'write', seconds = 60, time?: TimeSource): Promise<string> {
   const grants = [{ scope: 'room:r1', partition: '*', rights }]
-  return mintToken(secret, { subject: 'agent-7', grants, seconds })
+  return mintToken(secret, { subject: 'agent-7', grants, seconds, ...(time && { time }) })
 }
 
-async function replicaOf(relay: string, token: ReplicaOptions['token']): Promise<Replica> {
+async function replicaOf(
+  relay: string,
+  token: ReplicaOptions['token'],
+  time?: TimeSource,
+): Promise<Replica> {
   const replica = await openReplica({
     actor: 'agent-7',
     storage: createMemoryStorage(),
     relay,
     ...(token !== undefined && { token }),
+    ...(time && { time }),
   })
   onTestFinished(() => replica.close())
   return replica
@@ -114,14 +121,24 @@ describe('a function that gives tokens', () => {
   })
 
   test('keeps one link up beyond the end of a token', async () => {
-    const { url, events } = await runningRelay({ tokens })
-    let asked = 0
-    const replica = await replicaOf(url, () => {
-      asked += 1
-      return mint('write', 2)
+    const time = manualTime()
+    const { url, events } = await runningRelay({
+      tokens: tokenVerifier({ secret }, { time }),
+      time,
     })
+    let asked = 0
+    const giveToken = () => {
+      asked += 1
+      return mint('write', 60, time)
+    }
+    const replica = await replicaOf(url, giveToken, time)
     const users = await replica.open(room('r1'), Users)
-    await waitUntil(() => asked >= 4)
+    await replica.synced()
+    for (let second = 0; second < 180; second++) {
+      await time.advanceAsync(1_000)
+      await replica.synced() // there and back
+    }
+    expect(asked).toBeGreaterThanOrEqual(4)
     users.set('a', '1')
     await replica.flush()
     expect(events.filter(({ event }) => event === 'connected')).toHaveLength(1)

@@ -12,6 +12,7 @@ import {
 import { FailingLevel } from '../storage/failing-level.ts'
 import { gatedStorage } from '../support/gated-storage.ts'
 import { startRelayProcess } from '../support/relay-process.ts'
+import { steadyPort } from '../support/steady-port.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { waitUntil } from '../support/wait-until.ts'
 import { emptyVector, type FrameClient, frameClient } from './frame-client.ts'
@@ -178,7 +179,8 @@ describe('a relay that forwards early', () => {
 
   test('gets from a replica what SIGKILL lost, when the writer never comes back', async () => {
     const data = await temporaryDirectory()
-    const start = (port = 0) =>
+    const port = await steadyPort()
+    const start = () =>
       startRelayProcess({ data, port, flags: ['--forward', 'early', '--log-level', 'silent'] })
     let relay = await start()
     onTestFinished(async () => void (await relay.kill('SIGKILL')))
@@ -201,7 +203,7 @@ describe('a relay that forwards early', () => {
       const clock = Y.getState(survived.store, load.clientID)
       expect(clock).toBeGreaterThanOrEqual(load.durable())
       lost = Y.getState(doc.store, load.clientID) - clock
-      relay = await start(relay.port)
+      relay = await start()
       await waitUntil(() => replica.status.link === 'online')
     }
     expect(lost).toBeGreaterThan(0)

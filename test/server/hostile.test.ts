@@ -4,6 +4,7 @@ import { WebSocket } from 'ws'
 import { encodeFrame, subprotocol } from '../../src/protocol/frame.ts'
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
 import { gatedStorage } from '../support/gated-storage.ts'
+import { manualTime } from '../support/manual-time.ts'
 import { emptyVector, type FrameClient, frameClient, hello } from './frame-client.ts'
 import { runningRelay } from './running-relay.ts'
 import { writer } from './writer.ts'
@@ -112,10 +113,14 @@ describe('a link is closed', () => {
 
   test('with 4508 when nothing has come for too long, but not while it answers', async () => {
     const limits = { deadMilliseconds: 120, pingMilliseconds: 40 }
-    const { url } = await runningRelay({ limits })
+    const time = manualTime()
+    const { url } = await runningRelay({ time, limits })
     const [silent, lively] = [await frameClient(url), await frameClient(url)]
-    const timer = setInterval(() => lively.send({ type: 'pong', nonce: 1 }), 20)
-    onTestFinished(() => clearInterval(timer))
+    for (let passed = 0; passed < 200; passed += 20) {
+      time.advance(20)
+      lively.send({ type: 'pong', nonce: 1 })
+      await lively.settled()
+    }
     expect(await silent.closed).toBe(4508)
     await lively.settled()
   })

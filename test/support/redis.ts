@@ -2,10 +2,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { createClient } from 'redis'
 import { onTestFinished } from 'vitest'
+import { steadyPort } from './steady-port.ts'
 import { waitUntil } from './wait-until.ts'
 
 export const redisUrl: string = process.env.REDIS_URL ?? 'redis://localhost:6379'
@@ -59,7 +58,7 @@ export interface RedisProcess {
 
 /** A server of the running test's own, without a disk, killed when the test ends. */
 export async function startRedis(): Promise<RedisProcess> {
-  const port = await freePort()
+  const port = await steadyPort()
   const url = `redis://127.0.0.1:${port}`
   let child: ChildProcess | undefined
   const start = async () => {
@@ -81,13 +80,4 @@ export async function startRedis(): Promise<RedisProcess> {
   onTestFinished(kill)
   await start()
   return { url, kill, start, signal: signal => void child?.kill(signal) }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

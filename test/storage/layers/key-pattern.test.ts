@@ -31,9 +31,9 @@ describe('a pattern', () => {
 
   it('takes no time that grows beyond its length and that of the key', () => {
     const hostile = KeyPattern.parse('*a'.repeat(500))
-    const start = performance.now()
+    const start = process.cpuUsage()
     expect(hostile.matches(`${'a'.repeat(400)}${'b'.repeat(600)}`)).toBe(false)
-    expect(performance.now() - start).toBeLessThan(1000)
+    expect(process.cpuUsage(start).user).toBeLessThan(1_000_000)
   })
 })
 
