@@ -1,6 +1,7 @@
 /**
  * A digest of what a document holds, the same however its updates were grouped, merged and freed of
- * what was deleted: for every client, what each of its clocks stands for.
+ * what was deleted: for every client, what each of its clocks stands for; PROTOCOL.md, *Peers*,
+ * has it to the byte.
  */
 import * as encoding from 'lib0/encoding'
 import * as Y from 'yjs'
@@ -44,7 +45,14 @@ function writeStructs(encoder: encoding.Encoder, structs: readonly (Y.Item | Y.G
 
 function elementsOf({ content }: Y.Item): unknown[] {
   if (content instanceof Y.ContentFormat) return [{ format: [content.key, content.value] }]
-  if (content instanceof Y.ContentType) return [{ type: content.type.constructor.name }]
+  if (content instanceof Y.ContentType) return [{ type: typeBytes(content) }]
   if (content instanceof Y.ContentDoc) return [{ doc: content.doc.guid }]
   return content.getContent()
+}
+
+/** As in an update: the names of classes are others in a bundle that is minified. */
+function typeBytes(content: Y.ContentType): Uint8Array {
+  const encoder = new Y.UpdateEncoderV1()
+  content.write(encoder, 0)
+  return encoder.toUint8Array()
 }

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest'
+import { createHash } from 'node:crypto'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import * as Y from 'yjs'
 import { z } from 'zod'
 import { openEvents } from '../../../src/history/events/event-store.ts'
@@ -29,6 +30,7 @@ import { Bank } from '../bank.ts'
 import { settle, startPair } from '../pair.ts'
 import { Users } from '../users.ts'
 
+const ascii = (text: string) => [...Buffer.from(text)]
 const here = room('r1')
 const coded = (code: string) => expect.objectContaining({ code })
 
@@ -242,6 +244,47 @@ describe('digests', () => {
     }
     source.getMap('m').delete('k1')
     expect(documentDigest(source)).not.toBe(documentDigest(loaded))
+  })
+
+  it('do not depend on the names of classes, which are others in a minified bundle', () => {
+    const doc = new Y.Doc()
+    doc.getArray<unknown>('a').push([new Y.Map(), new Y.Text('b'), new Y.XmlElement('p')])
+    const plain = documentDigest(doc)
+    for (const type of [Y.Map, Y.Text, Y.XmlElement]) {
+      const name = Object.getOwnPropertyDescriptor(type, 'name') as PropertyDescriptor
+      Object.defineProperty(type, 'name', { ...name, value: 'e' })
+      onTestFinished(() => void Object.defineProperty(type, 'name', name))
+    }
+    expect(documentDigest(doc)).toBe(plain)
+  })
+
+  it('tell types apart, and elements by their names', () => {
+    const digests = [new Y.Map(), new Y.Array(), new Y.XmlElement('p'), new Y.XmlElement('q')].map(
+      type => {
+        const doc = new Y.Doc()
+        doc.clientID = 1
+        doc.getArray<unknown>('a').push([type])
+        return documentDigest(doc)
+      },
+    )
+    expect(new Set(digests).size).toBe(4)
+  })
+
+  it('are those that PROTOCOL.md says', () => {
+    const doc = new Y.Doc()
+    doc.clientID = 7
+    doc.getMap('m').set('k', 1)
+    doc.getMap('m').set('k', 2)
+    doc.getArray<unknown>('a').push([new Y.Map()])
+    // client 7; { deleted: 1 }; ['k', 2]; [null, { type: 1 }]
+    const bytes = [
+      [7],
+      [0x76, 1, 7, ...ascii('deleted'), 0x7d, 1],
+      [0x75, 2, 0x77, 1, ...ascii('k'), 0x7d, 2],
+      [0x75, 2, 0x7e, 0x76, 1, 4, ...ascii('type'), 0x74, 1, 1],
+    ]
+    const hash = createHash('sha256').update(Uint8Array.from(bytes.flat()))
+    expect(documentDigest(doc)).toBe(hash.digest('hex'))
   })
 })
 
