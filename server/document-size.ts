@@ -14,6 +14,10 @@ export class DocumentSize {
     this.#bytesMax = bytesMax
   }
 
+  get bytes(): number {
+    return this.#bytes
+  }
+
   /** The stored document has been read: it has so many bytes, with what is not stored yet. */
   measured(bytes: number): void {
     this.#bytes = bytes

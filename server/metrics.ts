@@ -14,6 +14,8 @@ export interface RelayGauges {
   readonly rooms: number
   /** Those that refuse what is new, since the storage failed. */
   readonly readOnlyRooms: number
+  /** Documents that were read before they were asked for, since the start. */
+  readonly readAhead: number
   /** Bytes that wait for readers. */
   readonly queuedBytes: number
 }
@@ -42,6 +44,7 @@ export class RelayMetrics implements RelayMeter {
     connections: 0,
     rooms: 0,
     readOnlyRooms: 0,
+    readAhead: 0,
     queuedBytes: 0,
   })
 
@@ -61,6 +64,11 @@ export class RelayMetrics implements RelayMeter {
       () => this.#gauges().readOnlyRooms,
     )
     gauge('queued_bytes', 'Bytes that wait for readers', () => this.#gauges().queuedBytes)
+    total(
+      'read_ahead',
+      'Documents read before they were asked for, since they had been in use',
+      () => this.#gauges().readAhead,
+    )
     total('updates', 'Updates that arrived', () => this.#updates)
     total('update_bytes', 'Bytes of updates that arrived', () => this.#updateBytes)
     this.#commitSeconds = histogram('commit_seconds', 'From append to durable', secondBuckets)

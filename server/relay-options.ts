@@ -33,6 +33,8 @@ export interface RelayLimits {
   slowReaderMilliseconds: number
   roomBytesMax: number
   roomIdleMilliseconds: number
+  readAheadDocumentsMax: number
+  readAheadBytesMax: number
   pingMilliseconds: number
   deadMilliseconds: number
   keepAliveMilliseconds: number
@@ -67,6 +69,8 @@ export const defaultRelayLimits: Readonly<RelayLimits> = {
   slowReaderMilliseconds: 30_000,
   roomBytesMax: 16 * MiB,
   roomIdleMilliseconds: 30_000,
+  readAheadDocumentsMax: 1_000,
+  readAheadBytesMax: 64 * MiB,
   pingMilliseconds: 15_000,
   deadMilliseconds: 40_000,
   keepAliveMilliseconds: 20_000,
@@ -111,6 +115,10 @@ export const limitReasons: Readonly<Record<keyof RelayLimits, string>> = {
     'A reader whose queue has been too long for this long is closed with 1013',
   roomBytesMax: 'Updates of a room that stay in memory, beyond what its last joiner needed',
   roomIdleMilliseconds: 'A room that nobody has used for this long leaves memory',
+  readAheadDocumentsMax:
+    'Documents in use at a stop that the next start reads before they are asked for; 0 for none',
+  readAheadBytesMax:
+    'Of their bytes; it takes about 0.2 s, while others join, and memory as long as idle rooms do',
   pingMilliseconds: 'A statemesh link that has sent nothing for this long gets a ping',
   deadMilliseconds: 'A statemesh link on which nothing arrived for this long is dead',
   keepAliveMilliseconds: 'Stock clients give up a socket that is silent for 30 s',
@@ -141,6 +149,7 @@ export interface RelayEvent extends Partial<Omit<CompactionReport, 'document'>> 
     | 'damaged'
     | 'storage-failed'
     | 'storage-works'
+    | 'read-ahead'
     | 'failure'
     | 'draining'
     | 'alert'

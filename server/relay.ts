@@ -28,6 +28,7 @@ import { openIntroductions } from './introductions.ts'
 import { silentMeter } from './meter.ts'
 import type { RelayGauges } from './metrics.ts'
 import { Quarantine, type QuarantinedUpdate } from './quarantine.ts'
+import { ReadAhead } from './read-ahead.ts'
 import { RelayCompaction } from './relay-compaction.ts'
 import type { Connection, RelayContext } from './relay-context.ts'
 import type { RelayHealth } from './relay-health.ts'
@@ -91,7 +92,9 @@ export class Relay {
   readonly #addresses: AddressCounter
   readonly #quarantine: Quarantine
   readonly #blobs: BlobCollector
+  /** The one that was opened last comes last. */
   readonly #rooms = new Map<DocumentName, Room>()
+  readonly #readAhead: ReadAhead
   /** Since when (monotonic) a room has been seen idle. */
   readonly #idleSince = new Map<Room, number>()
   readonly #connections = new Set<Connection>()
@@ -194,6 +197,11 @@ export class Relay {
       },
     })
     if (parts.hasBlobs) this.#blobs.start()
+    this.#readAhead = new ReadAhead({
+      ...{ storage: this.#storage, time, limits: this.limits, rooms: this.#rooms },
+      open: document => this.#room(document),
+      report: event => this.#onEvent(event),
+    })
     this.#tickLater()
   }
 
@@ -243,7 +251,8 @@ export class Relay {
     for (const connection of this.#connections) queuedBytes += connection.queuedBytes
     for (const room of this.#rooms.values()) if (room.readOnly) readOnlyRooms += 1
     const { size: connections } = this.#connections
-    return { connections, rooms: this.#rooms.size, readOnlyRooms, queuedBytes }
+    const { documents: readAhead } = this.#readAhead
+    return { connections, rooms: this.#rooms.size, readOnlyRooms, readAhead, queuedBytes }
   }
 
   /**
@@ -305,7 +314,8 @@ export class Relay {
     this.#probe.stop()
     this.#onEvent({ level: 'info', event: 'draining' })
     for (const connection of this.#connections) connection.drain()
-    await Promise.all([...this.#rooms.values()].map(room => room.settled()))
+    const settled = [...this.#rooms.values()].map(room => room.settled())
+    await Promise.all([this.#readAhead.stop(), ...settled])
     for (const connection of [...this.#connections]) {
       connection.close(closeCodes.restart, 'the relay restarts')
     }
@@ -393,6 +403,8 @@ export class Relay {
     const present = this.#rooms.get(document)
     if (present !== undefined) {
       this.#idleSince.delete(present)
+      this.#rooms.delete(document)
+      this.#rooms.set(document, present)
       return present
     }
     const channel = this.#freshChannel()
@@ -442,6 +454,7 @@ export class Relay {
   #tick(due: number): void {
     const now = this.time.monotonic()
     this.#vitals.ticked(now, now - due)
+    this.#readAhead.tick(now)
     for (const connection of [...this.#connections]) connection.tick(now)
     for (const room of this.#rooms.values()) {
       room.expireAwareness(now)

@@ -88,6 +88,8 @@ interface LoadedState {
 export class Room {
   readonly document: DocumentName
   readonly channel: number
+  /** Resolves when the document has been loaded, or cannot be. */
+  readonly loaded: Promise<void>
   readonly #storage: Storage
   readonly #contentBytesMax: number
   readonly #events: RoomEvents
@@ -134,7 +136,7 @@ export class Room {
         failed: error => this.#failed(error),
       },
     })
-    void this.#read()
+    this.loaded = this.#read()
   }
 
   /** Whether nobody is in it and nothing is under way. */
@@ -145,6 +147,11 @@ export class Room {
       (this.#needs?.size ?? 0) === 0 &&
       this.#journal.idle
     )
+  }
+
+  /** Of the document; 0 until it has been loaded. */
+  get bytes(): number {
+    return this.#size.bytes
   }
 
   /** Whether it refuses what is new, since the storage failed. */

@@ -72,6 +72,7 @@ export const expectedMarks: { readonly [name in ProfileName]?: readonly string[]
     'relay compacted',
     'relay crash while writing',
     'relay damaged',
+    'relay read-ahead',
     'relay storage-failed',
     'replica crash while writing',
     'rollback',

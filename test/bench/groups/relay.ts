@@ -112,6 +112,7 @@ const joins: Benchmark = {
     'join-10mb-20-at-once': 'CPU ms',
     'join-10mb-changed': 'CPU ms',
     'join-10mb-restarted': 'CPU ms',
+    'join-10mb-unread': 'CPU ms',
     'join-10mb-10-behind': 'CPU ms',
   },
   ...few,
@@ -122,8 +123,9 @@ const joins: Benchmark = {
       'join-10mb': { value: costs.join, baseline },
       'join-10mb-20-at-once': { value: costs.atOnce, baseline },
       'join-10mb-changed': { value: costs.afterChange, baseline },
-      'join-10mb-restarted': {
-        ...{ value: costs.afterRestart, baseline },
+      'join-10mb-restarted': { value: costs.afterRestart, baseline },
+      'join-10mb-unread': {
+        ...{ value: costs.unread, baseline },
         peers: { 'leveldb and ws': costs.stored },
       },
       'join-10mb-10-behind': costs.tenBehind,

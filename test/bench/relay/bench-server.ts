@@ -28,14 +28,23 @@ export function relayData(directory: string): string {
   return join(directory, 'relay')
 }
 
-async function startOurs(directory: string): Promise<BenchServer> {
-  const relay = await startRelayProcess({ data: relayData(directory) })
+async function startOurs(directory: string, flags: readonly string[] = []): Promise<BenchServer> {
+  const relay = await startRelayProcess({ data: relayData(directory), flags })
   return benchServer(relay.url, relay.pid, async signal => void (await relay.kill(signal)))
 }
 
 /** Our relay, to its own clients and to unmodified y-websocket clients. */
-export const ours: ServerKind = { name: 'statemesh', dialect: statemesh, start: startOurs }
-export const oursStock: ServerKind = { name: 'statemesh, stock', dialect: stock, start: startOurs }
+export const ours: ServerKind = {
+  ...{ name: 'statemesh', dialect: statemesh },
+  start: directory => startOurs(directory),
+}
+export const oursStock: ServerKind = { ...ours, name: 'statemesh, stock', dialect: stock }
+
+/** Which reads documents only when they are asked for. */
+export const oursUnread: ServerKind = {
+  ...{ name: 'statemesh, nothing read ahead', dialect: statemesh },
+  start: directory => startOurs(directory, ['--read-ahead-documents-max', '0']),
+}
 
 /** `ws` alone: what is sent is sent on to everyone else, and nothing is kept. */
 export const plainWs: ServerKind = {

@@ -6,6 +6,7 @@ import { Skip } from '../figure.ts'
 import { type BenchClient, connectClient } from './bench-client.ts'
 import {
   type BenchServer,
+  oursUnread,
   plainWs,
   relayData,
   type ServerKind,
@@ -29,8 +30,10 @@ export interface JoinCosts {
   join: number
   /** Each just after another entry was written. */
   afterChange: number
-  /** The first one after a restart; stored state has to be read for it. */
+  /** The first one after a restart, of a document that was in use before it. */
   afterRestart: number
+  /** The same where it was not in use, and has to be read for it. */
+  unread: number
   /** The first time that LevelDB alone reads as much, and `ws` sends it. */
   stored: number
   /** By each of twenty who come at once. */
@@ -67,20 +70,28 @@ export function measureJoins(kind: ServerKind): Promise<JoinCosts> {
       await untilIdle(server, 40)
       await server.stop('SIGTERM')
       server = await kind.start(directory)
-      // A process that has never served anybody has its code to compile first; so has that of `ws`.
-      await join(server, kind, 0, 'room:small/notes')
-      await untilIdle(server)
-      const afterRestart = await cost(server, 1, () => join(server, kind))
+      const afterRestart = await firstJoin(server, kind)
+      await server.stop('SIGTERM')
+      server = await oursUnread.start(directory)
+      const unread = await firstJoin(server, kind)
       await server.stop('SIGTERM')
       server = await startStored(directory)
       await readStored(server, '')
       await untilIdle(server)
       const stored = await cost(server, 1, () => readStored(server, document))
-      return { join: joined, atOnce, afterChange, afterRestart, stored, tenBehind, bytes }
+      return { join: joined, atOnce, afterChange, afterRestart, unread, stored, tenBehind, bytes }
     } finally {
       await server.stop()
     }
   })
+}
+
+/** The first join of a server that was just started. */
+async function firstJoin(server: BenchServer, kind: ServerKind): Promise<number> {
+  // A process that has never served anybody has its code to compile first; so has that of `ws`.
+  await join(server, kind, 0, 'room:small/notes')
+  await untilIdle(server)
+  return cost(server, 1, () => join(server, kind))
 }
 
 /** What sending that many bytes costs `ws` alone. */
