@@ -11,6 +11,7 @@ export {
   simulate,
 } from './agents/simulate-agents.ts'
 export { Violation } from './checkers/violation.ts'
+export { type Topology, topologies } from './nodes/fleet-plan.ts'
 export type { Plan } from './run/plan.ts'
 export { type ProfileName, profileNames } from './run/profile.ts'
 export { type Cut, type Shrunk, shrink } from './run/shrink.ts'

@@ -1,7 +1,8 @@
 /** The front door for users: their agents and invariants under many seeds, until one fails. */
 
+import type { Topology } from '../nodes/fleet-plan.ts'
 import type { ProfileName } from '../run/profile.ts'
-import { applyCut, type Cut, shrink } from '../run/shrink.ts'
+import { type Cut, cutRun, shrink } from '../run/shrink.ts'
 import { type RunResult, simulate as run } from '../run/simulate.ts'
 import type { Agent, Invariant } from './agent.ts'
 import { agentWorkload } from './agent-workload.ts'
@@ -14,6 +15,8 @@ export interface SimulationOptions {
   seeds?: number | readonly number[]
   /** What goes wrong; `swarm`, which draws it from the seed, unless given. */
   profile?: ProfileName
+  /** Who is linked with whom: all with a `relay` alone, unless given; with `peers` there is none. */
+  topology?: Topology
   /** How long faults strike in each run, in simulated milliseconds; 10,000 unless given. */
   faultMilliseconds?: number
   /** How many runs to spend on making a failing one smaller; 40 unless given. */
@@ -65,10 +68,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const numbers = typeof seeds === 'number' ? Array.from({ length: seeds }, (_, n) => n + 1) : seeds
   const cases = replay === undefined ? numbers.map(seed => ({ seed, profile })) : [replay]
   for (const one of cases) {
-    const result = await run({
-      ...runOptions(options, one),
-      ...(replay && { told: true, adjust: plan => applyCut(plan, replay) }),
-    })
+    const asked = runOptions(options, one)
+    const result = await run(replay ? cutRun({ ...asked, told: true }, replay) : asked)
     onRun?.(result)
     if (result.failure !== undefined) throw await smallest(options, result)
     for (const [name, count] of Object.entries(result.marks)) {
@@ -79,12 +80,13 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
 }
 
 function runOptions(
-  { agents, invariants = [], faultMilliseconds = 10_000 }: SimulationOptions,
+  { agents, invariants = [], faultMilliseconds = 10_000, topology = 'relay' }: SimulationOptions,
   { seed, profile }: { seed: number; profile: ProfileName },
 ) {
   return {
     seed,
     profile,
+    topology,
     operations: Math.ceil(faultMilliseconds / lookMilliseconds),
     thinkMilliseconds: lookMilliseconds,
     replicas: agents.length,
@@ -98,7 +100,6 @@ async function smallest(options: SimulationOptions, failed: RunResult): Promise<
   const cut = replay ?? (await shrink(again, failed, shrinkRunsMax)).cut
   const { seed, profile } = failed
   const small: Replay = { seed, profile, ...cut }
-  const adjust = (plan: RunResult['plan']) => applyCut(plan, small)
-  const told = replay === undefined ? await run({ ...again, told: true, adjust }) : failed
+  const told = replay === undefined ? await run(cutRun({ ...again, told: true }, small)) : failed
   return new SimulationFailure(told.failure ?? String(failed.failure), small, told.story)
 }

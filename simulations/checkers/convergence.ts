@@ -1,6 +1,6 @@
 /**
- * Replicas converge: when the network is whole and nobody writes, all of them and the relay's disk
- * come to hold the same bytes, and workloads read the same everywhere.
+ * Replicas converge: when the network is whole and nobody writes, all of them and the relay's disk, where
+ * there is a relay, come to hold the same bytes, and workloads read the same everywhere.
  */
 import * as Y from 'yjs'
 import { equalBytes } from '../../src/base/bytes.ts'
@@ -12,7 +12,7 @@ import { copyClocks, lacks, liveClocks } from '../oracle/document-clocks.ts'
 /** Why the replicas have not converged yet; undefined when they have. */
 export function whyNotConverged(
   replicas: readonly ReplicaNode[],
-  relay: RelayNode,
+  relay: RelayNode | undefined,
   stocks: readonly StockNode[] = [],
 ): string | undefined {
   const down = replicas.find(({ isUp }) => !isUp)
@@ -33,8 +33,11 @@ function asReplica({ name, document, doc }: StockNode): Holder {
   return { name, docs: new Map([[document, doc]]) }
 }
 
-/** Each against the disk of the relay, and so against each other. */
-function documentsDiffer(replicas: readonly Holder[], relay: RelayNode): string | undefined {
+/** Each against the disk of the relay, or else the first that has it, and so against each other. */
+function documentsDiffer(
+  replicas: readonly Holder[],
+  relay: RelayNode | undefined,
+): string | undefined {
   const names = new Set(replicas.flatMap(({ docs }) => [...docs.keys()]))
   // Clocks tell most of what is still under way, at a hundredth of the cost of bytes.
   for (const name of names) {
@@ -47,16 +50,17 @@ function documentsDiffer(replicas: readonly Holder[], relay: RelayNode): string 
     }
   }
   for (const name of names) {
-    const stored = relay.stored(name)
-    const expected = Y.encodeStateAsUpdate(stored)
+    const first = replicas.find(({ docs }) => docs.has(name)) as Holder
+    const model = relay?.stored(name) ?? (first.docs.get(name) as Y.Doc)
+    const expected = Y.encodeStateAsUpdate(model)
     const differing = replicas.find(({ docs }) => {
       const doc = docs.get(name)
       return doc !== undefined && !equalBytes(Y.encodeStateAsUpdate(doc), expected)
     })
     if (differing !== undefined) {
       const doc = differing.docs.get(name) as Y.Doc
-      const how = difference(doc, stored)
-      return `${name} differs between ${differing.name} and the relay's disk: ${how}`
+      const where = relay === undefined ? first.name : "the relay's disk"
+      return `${name} differs between ${differing.name} and ${where}: ${difference(doc, model)}`
     }
   }
   return undefined

@@ -1,10 +1,19 @@
 /**
  * Saved means saved: what a flush acknowledged is on the replica's own disk after its crash, on the
- * relay's disk after the relay's, and everywhere in the end.
+ * relay's disk after the relay's, and everywhere in the end; and what it acknowledged as replicated
+ * is on so many disks at that moment.
  */
+import type * as Y from 'yjs'
 import type { KnownClocks } from '../oracle/causal-oracle.ts'
-import { lacks } from '../oracle/document-clocks.ts'
+import { lacks, liveClocks } from '../oracle/document-clocks.ts'
 import { Violation } from './violation.ts'
+
+/** A machine with a disk. */
+export interface Keeper {
+  readonly name: string
+  /** A document as it is on the disk; not to be changed. */
+  stored(document: string): Y.Doc
+}
 
 type Clocks = Map<number, number>
 
@@ -44,4 +53,24 @@ export class AckedClocks {
     const message = `${where} lost acknowledged writes of ${document}: ${lacking}`
     throw new Violation('no acked write lost', message)
   }
+}
+
+/**
+ * To be called when a flush resolves. A disk that lost data before is taken to have had it.
+ *
+ * @throws Violation where fewer than `copies` disks hold what was acknowledged as on so many
+ */
+export function checkCopies(
+  where: string,
+  { document, acked, copies }: { document: string; acked: Clocks; copies: number },
+  { keepers, losses }: { keepers: readonly Keeper[]; losses: ReadonlySet<string> },
+): void {
+  let found = 0
+  for (const keeper of keepers) {
+    const has = () => lacks(liveClocks(keeper.stored(document)), acked) === undefined
+    if (losses.has(keeper.name) || has()) found += 1
+    if (found === copies) return
+  }
+  const message = `${where} was told that ${document} is on ${copies} disks, of ${found} that have it`
+  throw new Violation('no acked write lost', message)
 }

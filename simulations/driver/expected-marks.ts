@@ -4,6 +4,15 @@ import type { ProfileName } from '../run/profile.ts'
 export const expectedMarks: { readonly [name in ProfileName]?: readonly string[] } = {
   swarm: [
     'a resolution was reopened',
+    'among peers: clock jump',
+    'among peers: crash in a compaction',
+    'among peers: disconnect',
+    'among peers: flush replicated',
+    'among peers: offline',
+    'among peers: partition pair',
+    'among peers: replica crash',
+    'among peers: replica new disk',
+    'among peers: stall',
     'audit trail complete',
     'audit trail with holes',
     'budget granted',
@@ -16,6 +25,7 @@ export const expectedMarks: { readonly [name in ProfileName]?: readonly string[]
     'content came by a grant',
     'converged: bridge',
     'converged: mesh',
+    'converged: peers',
     'crash in a compaction, done',
     'crash in a compaction, not done',
     'crash with a group of writes lost',
@@ -84,8 +94,28 @@ export const expectedMarks: { readonly [name in ProfileName]?: readonly string[]
     'warning CLOCK_DRIFT',
     'warning STORAGE_UNAVAILABLE',
   ],
-  crashing: ['fault: replica new disk'],
-  datagram: ['fault: datagrams', 'message doubled', 'message held', 'message lost'],
+  crashing: [
+    'among peers: crash in a compaction',
+    'among peers: full disk',
+    'among peers: replica crash',
+    'among peers: replica new disk',
+    'among peers: replica restart',
+    'among peers: slow fsync',
+    'fault: replica new disk',
+  ],
+  hostile: [
+    'among peers: replica bit flip',
+    'among peers: replica lost tail',
+    'among peers: replica old backup',
+  ],
+  partitioned: ['among peers: partition mesh', 'among peers: partition pair'],
+  datagram: [
+    'among peers: datagrams',
+    'fault: datagrams',
+    'message doubled',
+    'message held',
+    'message lost',
+  ],
 }
 
 /** From so many seeds of its profile on, each mark is expected. */

@@ -8,9 +8,8 @@ import { z } from 'zod'
 import { StatemeshError } from '../../src/base/error.ts'
 import { topologies } from '../nodes/fleet-plan.ts'
 import { type Regression, regressions } from '../regressions.ts'
-import type { Plan } from '../run/plan.ts'
 import { profileNames } from '../run/profile.ts'
-import { applyCut, shrink } from '../run/shrink.ts'
+import { cutRun, shrink } from '../run/shrink.ts'
 import { type RunOptions, simulate } from '../run/simulate.ts'
 
 const count = z.number().int().min(0)
@@ -38,9 +37,8 @@ export async function replay(
   prepare?: RunOptions['prepare'],
 ): Promise<string | undefined> {
   const { seed, profile, operations } = regression
-  const adjust = (plan: Plan) => applyCut(plan, regression)
-  const run = { seed, profile, operations, adjust, ...(prepare && { prepare }) }
-  return (await simulate(run)).failure
+  const run = { seed, profile, operations, ...(prepare && { prepare }) }
+  return (await simulate(cutRun(run, regression))).failure
 }
 
 /** Shrinks a run that fails and writes it down; undefined where it does not fail again. */
@@ -54,7 +52,7 @@ export async function keepFailingRun(
   const { cut, result, runs } = await shrink(run, failed)
   const found = result.failure?.split('\n')[0] ?? ''
   const regression = { seed, profile, ...cut, found }
-  const told = await simulate({ ...run, told: true, adjust: plan => applyCut(plan, cut) })
+  const told = await simulate(cutRun({ ...run, told: true }, cut))
   const files = join(directory, `${profile}-${seed}`)
   mkdirSync(directory, { recursive: true })
   writeFileSync(`${files}.json`, `${JSON.stringify(regression, undefined, 2)}\n`)

@@ -59,8 +59,9 @@ export function emptyFigures(): Figures {
 }
 
 /** Runs of one kind differ by their seeds alone. */
-export function kindOf({ profile, operations, replicas }: Omit<Job, 'seeds'>): string {
-  return `${profile}, ${operations} operations, ${replicas ?? 'any number of'} replicas`
+export function kindOf({ profile, operations, replicas, topology }: Omit<Job, 'seeds'>): string {
+  const linked = topology === undefined ? '' : `, ${topology}`
+  return `${profile}, ${operations} operations, ${replicas ?? 'any number of'} replicas${linked}`
 }
 
 /** Adds what a job found. */

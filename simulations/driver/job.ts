@@ -1,4 +1,5 @@
 /** What the driver asks of a worker, and what it gets back. */
+import type { Topology } from '../nodes/fleet-plan.ts'
 import type { ProfileName } from '../run/profile.ts'
 import { type RunOptions, type RunResult, simulate } from '../run/simulate.ts'
 import { plantCanary } from '../trust/canary.ts'
@@ -10,6 +11,7 @@ export interface Job {
   readonly seeds: number
   readonly operations: number
   readonly replicas?: number | undefined
+  readonly topology?: Topology | undefined
   readonly checkDeterminism: boolean
   /** Whether to plant the bug that must be found. */
   readonly canary: boolean
@@ -57,8 +59,8 @@ export async function runJob(job: Job): Promise<JobResult> {
 
 /** What `simulate` is to be called with for a seed of a job. */
 export function runOptions(job: Omit<Job, 'fromSeed' | 'seeds'>, seed: number): RunOptions {
-  const { profile, operations, replicas, canary } = job
-  return { seed, profile, operations, replicas, ...(canary && { prepare: plantCanary }) }
+  const { profile, operations, replicas, topology, canary } = job
+  return { seed, profile, operations, replicas, topology, ...(canary && { prepare: plantCanary }) }
 }
 
 /** Why a second run of a seed is not the first one again, where that is asked. */

@@ -1,6 +1,7 @@
 /** The command line of the simulator. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { StatemeshError } from '../../src/base/error.ts'
+import { type Topology, topologies } from '../nodes/fleet-plan.ts'
 import { type ProfileName, profileNames } from '../run/profile.ts'
 
 export interface DriverOptions {
@@ -10,6 +11,8 @@ export interface DriverOptions {
   /** Operations in each run. */
   readonly ops: number
   readonly replicas?: number
+  /** Drawn by each seed where it is not given. */
+  readonly topology?: Topology
   /** All profiles in turn where none is given. */
   readonly profiles: readonly ProfileName[]
   readonly workers: number
@@ -55,6 +58,9 @@ export function parseOptions(
     throw new StatemeshError('OPTION_INVALID', thrown.message.replace(/^error: /, ''))
   }
   const { profile = 'all', seeds, report, ...rest } = command.opts()
+  if (rest.topology === 'peers' && rest.replicas === 1) {
+    throw new StatemeshError('OPTION_INVALID', 'a fleet of peers has two replicas or more')
+  }
   const profiles = profile === 'all' ? profileNames : [profile as ProfileName]
   return {
     ...rest,
@@ -76,6 +82,7 @@ function commandOf(workersDefault: number): Command {
     .option('--ops <m>', 'operations in each run', wholeNumber(1, 1_000_000), 300)
     .option('--replicas <r>', 'replicas in each run; drawn where it is not given', replicas)
     .addOption(new Option('--profile <name>', 'what goes wrong').choices([...profileNames, 'all']))
+    .addOption(new Option('--topology <name>', 'who is linked with whom').choices(topologies))
     .option('--workers <n>', 'processes at work', wholeNumber(1, 1024), workersDefault)
     .option('--check-determinism', 'runs every seed twice and compares', false)
     .option('--trace', 'prints the story of one seed', false)

@@ -41,7 +41,7 @@ export function reliabilityReport(figures: Figures, plot: string): string {
     `${seeds} seeds, ${operations} operations, ${(figures.seconds / 60).toFixed(1)} minutes of work.`,
     `Of ${acked} changes that were acknowledged as durable ${survived} survived and ${acked - survived} were lost; ${failed} seeds failed.`,
     '## Runs',
-    'Acked are changes (clock ticks of Yjs) that a flush acknowledged as durable at the relay, survived those of them that were there in the end. Converged is the simulated time from the healing of all faults until every replica and the relay held the same bytes.',
+    'Acked are changes (clock ticks of Yjs) that a flush acknowledged as durable at the relay, or as replicated where there is none, survived those of them that were there in the end. Converged is the simulated time from the healing of all faults until every replica, and the relay if there is one, held the same bytes.',
     table(profileRows(figures)),
     '## Time to convergence',
     `![The part of all runs that had converged, by time](${plot})`,

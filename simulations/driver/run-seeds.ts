@@ -100,9 +100,11 @@ function sumOf(parts: readonly Figures[]): Figures {
 }
 
 function flagsOf(options: DriverOptions, profile: string, seed: number): string {
-  const { ops, replicas, canary } = options
-  const size = replicas === undefined ? '' : ` --replicas ${replicas}`
-  return `--profile ${profile} --seed ${seed} --ops ${ops}${size}${canary ? ' --canary' : ''}`
+  const { ops, replicas, topology, canary } = options
+  const flags = [`--profile ${profile} --seed ${seed} --ops ${ops}`]
+  if (replicas !== undefined) flags.push(`--replicas ${replicas}`)
+  if (topology !== undefined) flags.push(`--topology ${topology}`)
+  return [...flags, ...(canary ? ['--canary'] : [])].join(' ')
 }
 
 /** Leaves the smallest runs that still fail where the next invocation replays them. */
@@ -123,9 +125,10 @@ async function shrinkFailures(figures: Figures, options: DriverOptions): Promise
 }
 
 function makeJobs(options: DriverOptions, before: Figures): Job[] {
-  const { seed, seeds, ops, profiles, replicas, checkDeterminism, canary } = options
+  const { seed, seeds, ops, profiles, replicas, topology, checkDeterminism, canary } = options
+  const same = { operations: ops, replicas, topology, checkDeterminism, canary, fromSeed: seed }
   const jobs = profiles.map(profile => {
-    const job = { profile, operations: ops, replicas, checkDeterminism, canary, fromSeed: seed }
+    const job = { profile, ...same }
     const left = withoutRanges([seed, seed + seeds], before.done[kindOf(job)] ?? [])
     return left.flatMap(([from, end]) => cut(from, end).map(part => ({ ...job, ...part })))
   })

@@ -6,7 +6,7 @@ import { relayAddress } from '../nodes/relay-node.ts'
 import { Clock } from '../world/clock.ts'
 import type { Dice } from '../world/dice.ts'
 import { SimulatedProcess } from '../world/process.ts'
-import type { Fault } from './fault.ts'
+import { type Fault, relayFault } from './fault.ts'
 
 /** Updates that must be refused: see the facts on Yjs in the tests of the update check. */
 const badUpdates: readonly Uint8Array[] = [
@@ -17,23 +17,20 @@ const badUpdates: readonly Uint8Array[] = [
   Uint8Array.of(1, 1, 9, 50, 132, 8, 7, 1, 97, 0), // builds on what is not there
 ]
 
-export const hostilePeer: Fault = {
-  name: 'hostile peer',
-  strike(fleet) {
-    const { world, network } = fleet
-    const process = new SimulatedProcess(world, 'enemy', new Clock(world))
-    const dial = network.transport(process).dial(relayAddress, {
-      messageBytesMax: 2 ** 20,
-      timeoutMilliseconds: 5000,
-    })
-    const dice = world.dice.fork()
-    dial.then(
-      link => attack(link, dice, fleet),
-      () => world.marks.hit('hostile peer found nobody'),
-    )
-    return () => process.kill()
-  },
-}
+export const hostilePeer: Fault = relayFault('hostile peer', fleet => {
+  const { world, network } = fleet
+  const process = new SimulatedProcess(world, 'enemy', new Clock(world))
+  const dial = network.transport(process).dial(relayAddress, {
+    messageBytesMax: 2 ** 20,
+    timeoutMilliseconds: 5000,
+  })
+  const dice = world.dice.fork()
+  dial.then(
+    link => attack(link, dice, fleet),
+    () => world.marks.hit('hostile peer found nobody'),
+  )
+  return () => process.kill()
+})
 
 function attack(link: Link, dice: Dice, fleet: Fleet): void {
   const { marks } = fleet.world

@@ -1,5 +1,5 @@
 /** Faults of machines: crashes, stops in peace, and clocks that jump. */
-import type { Fault } from './fault.ts'
+import { type Fault, relayFault } from './fault.ts'
 
 export const replicaCrash: Fault = {
   name: 'replica crash',
@@ -13,15 +13,12 @@ export const replicaCrash: Fault = {
   },
 }
 
-export const relayCrash: Fault = {
-  name: 'relay crash',
-  strike({ relay, world }) {
-    if (relay.process === undefined) return undefined
-    if (relay.disk.busy) world.marks.hit('relay crash while writing')
-    relay.crash()
-    return () => relay.start()
-  },
-}
+export const relayCrash: Fault = relayFault('relay crash', ({ world }, relay) => {
+  if (relay.process === undefined) return undefined
+  if (relay.disk.busy) world.marks.hit('relay crash while writing')
+  relay.crash()
+  return () => relay.start()
+})
 
 /** A replica or the relay loses power while the log of a document is replaced by what it adds up to. */
 export const compactionCrash: Fault = {
@@ -51,19 +48,16 @@ export const replicaRestart: Fault = {
   },
 }
 
-export const relayRestart: Fault = {
-  name: 'relay restart',
-  strike({ relay, world }) {
-    if (!relay.isUp) return undefined
-    const stopped = relay.stop()
-    return () => {
-      stopped.then(
-        () => relay.start(),
-        thrown => world.fail(thrown),
-      )
-    }
-  },
-}
+export const relayRestart: Fault = relayFault('relay restart', ({ world }, relay) => {
+  if (!relay.isUp) return undefined
+  const stopped = relay.stop()
+  return () => {
+    stopped.then(
+      () => relay.start(),
+      thrown => world.fail(thrown),
+    )
+  }
+})
 
 export const clockJump: Fault = {
   name: 'clock jump',

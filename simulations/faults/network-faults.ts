@@ -3,7 +3,7 @@ import type { ReplicaStatus } from '../../src/mesh/replica-status.ts'
 import type { Replica } from '../../src/replica.ts'
 import type { Fleet } from '../nodes/fleet.ts'
 import { relayName } from '../nodes/relay-node.ts'
-import type { Fault, Heal } from './fault.ts'
+import { type Fault, type Heal, relayFault } from './fault.ts'
 
 const healed: Heal = () => undefined
 
@@ -64,66 +64,55 @@ function some({ clients, world }: Fleet): string[] {
 }
 
 /** Some replicas and the relay cannot reach one another. */
-export const symmetricPartition: Fault = {
-  name: 'partition symmetric',
-  strike: fleet =>
-    cutAll(
-      fleet,
-      some(fleet).flatMap(name => [
-        [name, relayName],
-        [relayName, name],
-      ]),
-    ),
-}
+export const symmetricPartition: Fault = relayFault('partition symmetric', fleet =>
+  cutAll(
+    fleet,
+    some(fleet).flatMap(name => [
+      [name, relayName],
+      [relayName, name],
+    ]),
+  ),
+)
 
 /** What some replicas send arrives, what is sent to them does not, or the other way round. */
-export const asymmetricPartition: Fault = {
-  name: 'partition asymmetric',
-  strike: fleet =>
-    cutAll(
-      fleet,
-      some(fleet).map(name =>
-        fleet.world.dice.chance(0.5) ? [name, relayName] : [relayName, name],
-      ),
-    ),
-}
+export const asymmetricPartition: Fault = relayFault('partition asymmetric', fleet =>
+  cutAll(
+    fleet,
+    some(fleet).map(name => (fleet.world.dice.chance(0.5) ? [name, relayName] : [relayName, name])),
+  ),
+)
 
 /** All but one are cut off, which alone still reaches the relay. */
-export const bridgePartition: Fault = {
-  name: 'partition bridge',
-  strike(fleet) {
-    const bridge = fleet.world.dice.pick(fleet.replicas)
-    const others = fleet.replicas.filter(replica => replica !== bridge)
-    return cutAll(
-      fleet,
-      others.flatMap(({ name }) => [
-        [name, relayName],
-        [relayName, name],
-      ]),
-    )
-  },
-}
+export const bridgePartition: Fault = relayFault('partition bridge', fleet => {
+  const bridge = fleet.world.dice.pick(fleet.replicas)
+  const others = fleet.replicas.filter(replica => replica !== bridge)
+  return cutAll(
+    fleet,
+    others.flatMap(({ name }) => [
+      [name, relayName],
+      [relayName, name],
+    ]),
+  )
+})
 
 /** Each is cut one way, in turn: the odd ones hear nothing, the even ones are not heard. */
-export const ringPartition: Fault = {
-  name: 'partition ring',
-  strike: fleet =>
-    cutAll(
-      fleet,
-      fleet.replicas.map(({ name }, index) =>
-        index % 2 === 0 ? [name, relayName] : [relayName, name],
-      ),
+export const ringPartition: Fault = relayFault('partition ring', fleet =>
+  cutAll(
+    fleet,
+    fleet.replicas.map(({ name }, index) =>
+      index % 2 === 0 ? [name, relayName] : [relayName, name],
     ),
-}
+  ),
+)
 
 /** Two groups of machines, the relay in one of them, that cannot reach one another. */
 export const meshPartition: Fault = {
   name: 'partition mesh',
   strike(fleet) {
     const one = new Set(some(fleet))
-    const others = [relayName, ...fleet.clients.map(({ name }) => name)].filter(
-      name => !one.has(name),
-    )
+    const machines = [...(fleet.relay ? [relayName] : []), ...fleet.clients.map(({ name }) => name)]
+    const others = machines.filter(name => !one.has(name))
+    if (others.length === 0) return undefined
     return cutAll(
       fleet,
       [...one].flatMap(a => others.flatMap(b => [[a, b] as const, [b, a] as const])),

@@ -41,6 +41,7 @@ export function fleetSeat({ name, replica, dice, docs, record }: SeatOptions): F
     time: systemTime,
     random: systemRandom,
     losses: new Set(),
+    safest: { level: 'durable' },
     document,
     watched: {
       actor: name,

@@ -6,9 +6,10 @@ import type { NetworkConditions } from '../world/network.ts'
 
 /**
  * Who is linked with whom. `relay`: all with the relay alone. `mesh`: all with the relay, and with
- * peers. `bridge`: all with peers, and only some with the relay, by whom the others reach it.
+ * peers. `bridge`: all with peers, and only some with the relay, by whom the others reach it. `peers`: with
+ * one another, and there is no relay in the world.
  */
-export const topologies = ['relay', 'mesh', 'bridge'] as const
+export const topologies = ['relay', 'mesh', 'bridge', 'peers'] as const
 export type Topology = (typeof topologies)[number]
 
 export interface FleetPlan {
@@ -18,6 +19,8 @@ export interface FleetPlan {
   readonly bridges: number
   /** With how many peers a replica is linked in a mesh, at least and at most. */
   readonly peerLinks: { readonly min: number; readonly max: number }
+  /** Without a relay: on how many disks a flush has what was written; fewer where there are fewer. */
+  readonly copies: number
   readonly network: NetworkConditions
   readonly disk: DiskConditions
   /** How far clocks are off at most, either way. */

@@ -1,5 +1,5 @@
 /** A machine that runs a replica: it starts, crashes, stops in peace, and starts again. */
-import type * as Y from 'yjs'
+import * as Y from 'yjs'
 import { present } from '../../src/base/assert.ts'
 import { StatemeshError } from '../../src/base/error.ts'
 import { documentName } from '../../src/model/document-name.ts'
@@ -7,13 +7,14 @@ import { definePartition } from '../../src/model/partition-definition.ts'
 import type { Scope } from '../../src/model/scope.ts'
 import { openReplica, type Replica } from '../../src/replica.ts'
 import { mergeLog } from '../../src/storage/merge-log.ts'
-import type { FlushLevel } from '../../src/sync/flush-options.ts'
+import type { FlushLevel, FlushOptions } from '../../src/sync/flush-options.ts'
 import { checkNothingLeft } from '../checkers/bounds.ts'
 import { watchCausality } from '../checkers/causality.ts'
-import { AckedClocks } from '../checkers/durability.ts'
+import { AckedClocks, checkCopies } from '../checkers/durability.ts'
 import { checkRefusal } from '../checkers/refusals.ts'
 import { Violation } from '../checkers/violation.ts'
 import { copyClocks, liveClocks } from '../oracle/document-clocks.ts'
+import { LoggedDocuments } from '../oracle/logged-documents.ts'
 import type { Guard, Player, Seat, WorkloadRun } from '../workloads/workload.ts'
 import type { Clock } from '../world/clock.ts'
 import type { Dice } from '../world/dice.ts'
@@ -39,6 +40,10 @@ export interface ReplicaNodeOptions {
   /** Where the relay asks for tokens. */
   guard: Guard | undefined
   hasRelay: boolean
+  /** On how many disks a flush to several has what was written. */
+  copies: number
+  /** How a workload has what it writes kept as safely as this fleet can. */
+  safest: FlushOptions
   /** Where replicas are linked with one another: whom this one dials first, and how many it has. */
   mesh?: { readonly peer: string; readonly links: { min: number; max: number } }
 }
@@ -60,6 +65,9 @@ const excusedByGuard: ReadonlySet<string> = new Set([
 
 const restartMilliseconds = 500
 
+/** By name how far writers are known. */
+type DocumentsClocks = readonly (readonly [string, Map<number, number>])[]
+
 export class ReplicaNode {
   readonly name: string
   readonly disk: Disk
@@ -73,6 +81,9 @@ export class ReplicaNode {
   #replica: Replica | undefined
   #players: Player[] = []
   #docs = new Map<string, Y.Doc>()
+  /** How far this replica's own writes went when it opened a document. */
+  #begun = new Map<string, number>()
+  readonly #logged = new LoggedDocuments()
 
   constructor(options: ReplicaNodeOptions) {
     this.#options = options
@@ -105,12 +116,18 @@ export class ReplicaNode {
     return this.#docs
   }
 
+  /** A document as it is on its disk; not to be changed. */
+  stored(document: string): Y.Doc {
+    return this.#logged.of(document, this.disk.log(document))
+  }
+
   /** Starts the machine, unless it runs; it tries again as long as its disk fails. */
   start(): void {
     if (this.#process !== undefined) return
     const process = new SimulatedProcess(this.#world, this.name, this.#options.clock)
     this.#process = process
     this.#docs = new Map()
+    this.#begun = new Map()
     this.#open(process).catch(thrown => {
       if (!(thrown instanceof StatemeshError)) return this.#world.fail(thrown)
       this.#world.tell(this.name, `does not start: ${thrown.code}`)
@@ -162,23 +179,19 @@ export class ReplicaNode {
     })
   }
 
-  /** Flushes to a level and notes what that acknowledged. */
+  /** Flushes to a level, or to the next one that this fleet has, and notes what that acknowledged. */
   flush(asked: FlushLevel): void {
-    const { evidence, mesh, hasRelay } = this.#options
+    const { evidence, mesh, hasRelay, copies } = this.#options
     const level =
       mesh && asked !== 'local' && !(hasRelay && asked === 'durable') ? 'replicated' : asked
-    const places = { local: this.local, durable: evidence.durable, replicated: evidence.replicated }
     const { marks } = this.#world
-    // Whatever came from the relay was durable there before; so all that is here is covered.
-    // Of what came from peers, `replicated` says nothing.
-    const clocks = [...this.#docs].map(([name, doc]) => {
-      const own = [doc.clientID, liveClocks(doc).get(doc.clientID) ?? 0] as const
-      return [name, level === 'replicated' ? new Map([own]) : copyClocks(doc)] as const
-    })
-    this.replica.flush({ level, timeoutMilliseconds: 10_000 }).then(
+    const clocks = level === 'replicated' ? this.#ownClocks() : this.#allClocks()
+    this.replica.flush({ level, n: copies, timeoutMilliseconds: 10_000 }).then(
       () => {
         marks.hit(`flush ${level}`)
-        if (level !== 'received') this.#note(clocks, places[level])
+        if (level === 'local') note(clocks, this.local)
+        else if (level === 'durable') note(clocks, evidence.durable)
+        else if (level === 'replicated') this.#replicated(clocks)
       },
       thrown => {
         const code = thrown instanceof StatemeshError ? thrown.code : String(thrown)
@@ -190,8 +203,28 @@ export class ReplicaNode {
     )
   }
 
-  #note(clocks: readonly (readonly [string, Map<number, number>])[], acked: AckedClocks): void {
-    for (const [name, known] of clocks) acked.add(name, known)
+  /** Whatever came from the relay was durable there before; so all that is here is covered. */
+  #allClocks(): DocumentsClocks {
+    return [...this.#docs].map(([name, doc]) => [name, copyClocks(doc)])
+  }
+
+  /** Of what came from peers, or was written before a restart, `replicated` says nothing. */
+  #ownClocks(): DocumentsClocks {
+    return [...this.#docs].flatMap(([name, { clientID, store }]) => {
+      const clock = Y.getState(store, clientID)
+      return clock > (this.#begun.get(name) ?? 0) ? [[name, new Map([[clientID, clock]])]] : []
+    })
+  }
+
+  #replicated(clocks: DocumentsClocks): void {
+    const { evidence, copies, safest } = this.#options
+    if (safest.level === 'replicated') this.#world.marks.hit('among peers: flush replicated')
+    note(clocks, evidence.replicated)
+    this.#guarded(() => {
+      for (const [document, acked] of clocks) {
+        checkCopies(this.name, { document, acked, copies }, evidence)
+      }
+    })
   }
 
   async #open(process: SimulatedProcess): Promise<void> {
@@ -247,6 +280,7 @@ export class ReplicaNode {
       random,
       guard: this.#options.guard,
       losses: this.#options.evidence.losses,
+      safest: this.#options.safest,
       document: (scope, name) => this.#openDocument(replica, scope, name),
       open: async (scope, definition) => {
         const doc = await this.#openDocument(replica, scope, definition.name)
@@ -261,6 +295,7 @@ export class ReplicaNode {
     const { doc } = await replica.open(scope, definePartition({ name, policy: 'crdt' }))
     if (this.#docs.get(document) === doc) return doc
     this.#docs.set(document, doc)
+    if (!this.#begun.has(document)) this.#begun.set(document, Y.getState(doc.store, doc.clientID))
     const { evidence } = this.#options
     const { history, losses } = evidence
     history.record(document, doc)
@@ -286,4 +321,8 @@ export class ReplicaNode {
     this.#replica = undefined
     this.#players = []
   }
+}
+
+function note(clocks: DocumentsClocks, acked: AckedClocks): void {
+  for (const [name, known] of clocks) acked.add(name, known)
 }

@@ -89,17 +89,33 @@ const profiles: { readonly [name in ProfileName]: readonly FaultRate[] } = {
 const newDisks: readonly FaultRate[] = [[disk.replicaNewDisk, 4000, 20, 400]]
 const compactionCrashes: readonly FaultRate[] = [[machine.compactionCrash, 150, 200, 2000]]
 
+type Rates = { readonly [name in ProfileName]?: readonly FaultRate[] }
+
 /** What strikes besides, where anything does: they draw from dice of their own. */
-const besides: { readonly [name in ProfileName]?: readonly FaultRate[] } = {
+const besides: Rates = {
   crashing: compactionCrashes,
   swarm: compactionCrashes,
 }
 
 /** What strikes besides where replicas are linked with one another. */
-const meshed: { readonly [name in ProfileName]?: readonly FaultRate[] } = {
+const meshed: Rates = {
   partitioned: meshPartitions,
   crashing: newDisks,
   swarm: meshPartitions,
+}
+
+/** And where there is no relay either. */
+const relayless: Rates = {
+  ...meshed,
+  hostile: newDisks,
+  swarm: [...meshPartitions, ...newDisks],
+}
+
+const byTopology: { readonly [topology in Topology]: Rates } = {
+  relay: {},
+  mesh: meshed,
+  bridge: meshed,
+  peers: relayless,
 }
 
 /** By which an end hears what no honest one says. */
@@ -111,6 +127,8 @@ export interface PlanSize {
   operations: number
   /** Drawn from 2 to 6 where it is not given. */
   replicas?: number | undefined
+  /** Drawn where it is not given. A workload that needs a relay is then drawn with `relay` alone. */
+  topology?: Topology | undefined
 }
 
 export function drawPlan(dice: Dice, profile: ProfileName, size: PlanSize): Plan {
@@ -147,14 +165,19 @@ export function drawPlan(dice: Dice, profile: ProfileName, size: PlanSize): Plan
   }
   // What was added later draws from dice of its own, so that seeds of before still say the same.
   const own = dice.fork()
-  const chosen = drawWorkloads(own)
+  const chosen = drawWorkloads(own, size.topology === undefined || size.topology === 'relay')
   const stockClients = dice.below(3)
   const forward = dice.pick(['durable', 'early'] as const)
   // So short that documents are let go and come back while their changes are being written.
   const idleMilliseconds = own.chance(0.3) ? 2 : plan.idleMilliseconds
-  const topology = chosen.some(({ guarded }) => guarded) ? 'relay' : drawTopology(own)
-  const cuts = topology === 'relay' ? [] : drawChosen(own, meshed[profile] ?? [], swarm)
+  const drawn = drawTopology(own, plan.replicas)
+  const topology = chosen.some(({ guarded }) => guarded) ? 'relay' : (size.topology ?? drawn)
+  // From dice of its own too: where another topology is asked for, the rest stays as it is.
+  const cuts = drawChosen(own.fork(), byTopology[topology][profile] ?? [], swarm)
   const later = [...cuts, ...drawChosen(own, besides[profile] ?? [], swarm)]
+  const striking = [...faults, ...later].filter(
+    ({ fault }) => topology !== 'peers' || fault.needsRelay !== true,
+  )
   return {
     ...plan,
     workloads: chosen,
@@ -166,22 +189,27 @@ export function drawPlan(dice: Dice, profile: ProfileName, size: PlanSize): Plan
       { min: 1, max: 2 },
       { min: 3, max: 4 },
     ]),
-    hostile: faults.some(({ fault }) => unusual.has(fault)),
-    faults: [...faults, ...later],
+    copies: own.pick([2, 2, 3]),
+    hostile: striking.some(({ fault }) => unusual.has(fault)),
+    faults: striking,
     forward,
   }
 }
 
-function drawTopology(dice: Dice): Topology {
-  return dice.pick(['relay', 'relay', 'relay', 'mesh', 'bridge'])
+function drawTopology(dice: Dice, replicas: number): Topology {
+  const drawn = dice.pick(['relay', 'relay', 'relay', 'mesh', 'bridge', 'peers'] as const)
+  return drawn === 'peers' && replicas < 2 ? 'relay' : drawn
 }
 
 /** One to three, by their weights: each waits for its turn, and the first come. */
-function drawWorkloads(dice: Dice): Workload[] {
+function drawWorkloads(dice: Dice, mayBeGuarded: boolean): Workload[] {
   const turns = workloads.map(workload => {
     return { workload, after: dice.wait(1 / (workload.weight ?? 1)) }
   })
-  const inTurn = turns.sort((a, b) => a.after - b.after).map(({ workload }) => workload)
+  const inTurn = turns
+    .sort((a, b) => a.after - b.after)
+    .map(({ workload }) => workload)
+    .filter(({ guarded }) => mayBeGuarded || guarded !== true)
   const chosen = inTurn.slice(0, 1 + dice.below(3))
   const guarded = chosen.find(workload => workload.guarded)
   return guarded === undefined ? chosen : [guarded]

@@ -26,14 +26,18 @@ export interface Shrunk {
   readonly runs: number
 }
 
+/** The run that is left of one: as it was drawn for this topology, and of that what the cut names. */
+export function cutRun(run: RunOptions, cut: Cut): RunOptions {
+  return { ...run, topology: cut.topology ?? 'relay', adjust: plan => applyCut(plan, cut) }
+}
+
 /** Keeps of a plan what a cut names; its workloads are there even if the seed drew others. */
-export function applyCut(plan: Plan, cut: Cut): Plan {
+function applyCut(plan: Plan, cut: Cut): Plan {
   const known = new Map([...ours, ...plan.workloads].map(workload => [workload.name, workload]))
   return {
     ...plan,
     operations: cut.operations,
     replicas: cut.replicas,
-    topology: cut.topology ?? 'relay',
     faults: plan.faults.filter(({ name }) => cut.faults.includes(name)),
     workloads: cut.workloads.map(name => present(known.get(name), `a workload ${name}`)),
   }
@@ -53,9 +57,9 @@ export async function shrink(
     for (const cut of smaller(best.cut, failed.plan.operations)) {
       if (runs === runsMax) break
       runs += 1
-      const result = await simulate({ ...options, adjust: plan => applyCut(plan, cut) })
+      const result = await simulate(cutRun(options, cut))
       if (checkerOf(result) !== checker) continue
-      best = { cut: { ...cut, operations: Math.min(cut.operations, result.operations) }, result }
+      best = { cut: cutOf(result), result }
       found = true
       break
     }

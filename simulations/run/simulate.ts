@@ -2,11 +2,13 @@
  * One run: a seed makes a world and a fleet in it. First everybody works while faults strike
  * (safety); then all is healed and the fleet must converge in bounded time (liveness).
  */
+import { StatemeshError } from '../../src/base/error.ts'
 import { checkBounds } from '../checkers/bounds.ts'
 import { whyNotConverged } from '../checkers/convergence.ts'
 import { Violation } from '../checkers/violation.ts'
 import type { FaultPlan, Heal } from '../faults/fault.ts'
 import { Fleet } from '../nodes/fleet.ts'
+import type { Topology } from '../nodes/fleet-plan.ts'
 import type { Workload } from '../workloads/workload.ts'
 import { World } from '../world/world.ts'
 import type { Plan } from './plan.ts'
@@ -17,6 +19,8 @@ export interface RunOptions {
   profile: ProfileName
   operations: number
   replicas?: number | undefined
+  /** Who is linked with whom; drawn where it is not given. */
+  topology?: Topology | undefined
   /** Whether to keep the story of the run. */
   told?: boolean
   /** What the replicas do, instead of what the seed draws from our own workloads. */
@@ -37,7 +41,7 @@ export interface RunResult {
   readonly events: number
   /** How long the run took in its own time. */
   readonly simulatedMilliseconds: number
-  /** Changes that a flush acknowledged as durable, and those of them that were there in the end. */
+  /** Changes that a flush acknowledged as durable, or replicated without a relay, and those of them that were there in the end. */
   readonly acked: number
   readonly survived: number
   /** From the healing until everybody agreed. */
@@ -55,16 +59,23 @@ const lookMilliseconds = 100
 /** Where every machine is down for most of a run, the run ends all the same. */
 const safetyMillisecondsMax = 3_600_000
 
-/** Runs a seed. It does not throw for what it finds: that is the `failure` of the result. */
+/**
+ * Runs a seed. It does not throw for what it finds: that is the `failure` of the result.
+ *
+ * @throws OPTION_INVALID for a fleet of peers that is one replica
+ */
 export async function simulate(options: RunOptions): Promise<RunResult> {
   const { seed, profile, operations, replicas, told = false, workloads, adjust, prepare } = options
   const world = new World({ seed, told })
-  const drawn = drawPlan(world.dice, profile, { operations, replicas })
+  // Somebody's own workloads count on the relay, unless it is said that there is none.
+  const topology = options.topology ?? (workloads && 'relay')
+  const drawn = drawPlan(world.dice, profile, { operations, replicas, topology })
   const { thinkMilliseconds = drawn.thinkMilliseconds } = options
-  // Somebody's own workloads count on the relay.
-  const chosen = workloads && { workloads, topology: 'relay' as const }
-  const given = { ...drawn, thinkMilliseconds, ...chosen }
+  const given = { ...drawn, thinkMilliseconds, ...(workloads && { workloads }) }
   const plan = adjust?.(given) ?? given
+  if (plan.topology === 'peers' && plan.replicas < 2) {
+    throw new StatemeshError('OPTION_INVALID', 'a fleet of peers has two replicas or more')
+  }
   const run = new Run(world, plan)
   prepare?.(run.fleet)
   let failure: string | undefined
@@ -125,7 +136,7 @@ class Run {
     await this.#finish('players have not concluded', this.fleet.conclude())
     this.fleet.checkDurable()
     await this.#world.settle(this.fleet.stop())
-    this.fleet.relay.checkDisk()
+    this.fleet.checkDisks()
   }
 
   #workLater(): void {
@@ -163,6 +174,7 @@ class Run {
     const heal = fault.strike(this.fleet)
     if (heal === undefined) return
     world.marks.hit(`fault: ${name}`)
+    if (this.fleet.relay === undefined) world.marks.hit(`among peers: ${name}`)
     world.tell('fault', name)
     const once = () => {
       if (!this.#heals.delete(once)) return

@@ -26,11 +26,12 @@ export async function hunt(
   const takeOut = bug.plant()
   try {
     for (let seed = 1; seed <= seedsMax; seed++) {
-      const { profile, prepare } = bug
+      const { profile, topology, prepare } = bug
       const { failure } = await simulate({
         seed,
         profile,
         operations,
+        topology,
         ...(prepare && { prepare }),
         ...(workloads && { workloads }),
       })

@@ -25,6 +25,7 @@ import { Outbox } from '../../src/sync/outbox.ts'
 import { Pass } from '../../src/trust/pass.ts'
 import { Revocations } from '../../src/trust/revocations.ts'
 import type { Fleet } from '../nodes/fleet.ts'
+import type { Topology } from '../nodes/fleet-plan.ts'
 import type { ProfileName } from '../run/profile.ts'
 import { DiskImage } from '../world/disk-image.ts'
 import { plantCanary } from './canary.ts'
@@ -34,6 +35,8 @@ export interface PlantedBug {
   readonly name: string
   /** The profile under which it is hunted. */
   readonly profile: ProfileName
+  /** How the fleet is linked in which it is hunted; drawn unless given. */
+  readonly topology?: Topology
   /** Plants it; the returned function takes it out. */
   plant(): () => void
   /** Plants it in the machines of a run, for bugs of the world itself. */
@@ -69,6 +72,27 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'a flush to two machines waits for its own disk alone',
     profile: 'crashing',
     plant: () => patchMethod(Copies.prototype, 'count', () => () => Number.POSITIVE_INFINITY),
+  },
+  {
+    name: 'a peer acks before its fsync',
+    profile: 'crashing',
+    topology: 'peers',
+    plant: () => patchMethod(ReplicaDocument.prototype, 'durable', () => () => Promise.resolve()),
+  },
+  {
+    name: 'a flush to three machines counts a peer twice',
+    profile: 'calm',
+    topology: 'peers',
+    plant: () =>
+      patchMethod(
+        Copies.prototype,
+        'acked',
+        acked =>
+          function (name, store, version) {
+            acked.call(this, name, store, version)
+            acked.call(this, name, `${store} by another link`, version)
+          },
+      ),
   },
   {
     name: 'a local flush does not wait for the disk',

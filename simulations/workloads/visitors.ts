@@ -93,7 +93,7 @@ class Visitor implements Player {
 
   async #visit(place: Place): Promise<void> {
     const { scope, definition, durable } = place
-    const { replica, dice, name, marks } = this.#seat
+    const { replica, dice, name, marks, safest } = this.#seat
     const partition = await replica.open(scope, definition)
     try {
       const before = this.#written.get(place) ?? new Set()
@@ -107,7 +107,7 @@ class Visitor implements Player {
         return key
       })
       if (dice.chance(0.3)) {
-        await replica.flush({ timeoutMilliseconds: 3000 })
+        await replica.flush({ ...safest, timeoutMilliseconds: 3000 })
         for (const key of written) durable.add(key)
         marks.hit('left a place durably')
       }

@@ -9,6 +9,7 @@ import type { Scope } from '../../src/model/scope.ts'
 import type { AnyPartitionDefinition, PartitionHandle } from '../../src/partition/open-partition.ts'
 import type { Replica } from '../../src/replica.ts'
 import type { StateReplica } from '../../src/state/replica-port.ts'
+import type { FlushOptions } from '../../src/sync/flush-options.ts'
 import type { GrantedContent } from '../checkers/granted-content.ts'
 import type { Authority } from '../nodes/authority.ts'
 import type { Dice } from '../world/dice.ts'
@@ -33,6 +34,8 @@ export interface Seat {
   readonly random: RandomSource
   /** The machines whose disks lost, by a fault, what was durable there. */
   readonly losses: ReadonlySet<string>
+  /** How a flush makes what was written as safe as it can be in this fleet. */
+  readonly safest: FlushOptions
   /** Where the relay asks for tokens: who gives them out, and what judges what they let through. */
   readonly guard?: Guard | undefined
   /** Opens the document of a partition, for oracles to look at, and has the checkers watch it. */

@@ -1,7 +1,7 @@
 /** A failing run becomes a small one that fails alike; runs that once failed do so no more. */
 import { describe, expect, it } from 'vitest'
 import { regressions } from '../../simulations/regressions.ts'
-import { applyCut, shrink } from '../../simulations/run/shrink.ts'
+import { cutRun, shrink } from '../../simulations/run/shrink.ts'
 import { simulate } from '../../simulations/run/simulate.ts'
 import { plantedBugs } from '../../simulations/trust/planted-bugs.ts'
 
@@ -35,8 +35,7 @@ async function firstFailure(options: { profile: 'lossy'; operations: number; see
 describe('a run that once failed', () => {
   it.each(regressions)('passes: $found', async ({ seed, profile, ...cut }) => {
     const { operations } = cut
-    const adjust = (plan: Parameters<typeof applyCut>[0]) => applyCut(plan, cut)
-    const { failure } = await simulate({ seed, profile, operations, adjust })
+    const { failure } = await simulate(cutRun({ seed, profile, operations }, cut))
     expect(failure).toBeUndefined()
   })
 })

@@ -17,14 +17,14 @@ describe.each(profileNames)('a fleet under the profile %s', profile => {
   })
 })
 
-describe.each(['mesh', 'bridge'] as const)(
+describe.each(['mesh', 'bridge', 'peers'] as const)(
   'a fleet whose replicas are linked as a %s',
   topology => {
     it('keeps every promise, cut in two and whole again', async () => {
       const first = testSeed() % 2 ** 31
       for (let seed = first; seed < first + 2; seed++) {
-        const adjust = (plan: Plan): Plan => ({ ...plan, topology, workloads: [registers, native] })
-        const run = { seed, profile: 'partitioned', operations: 100, adjust } as const
+        const adjust = (plan: Plan): Plan => ({ ...plan, workloads: [registers, native] })
+        const run = { seed, profile: 'partitioned', operations: 100, topology, adjust } as const
         const { failure, marks } = await simulate(run)
         expect(failure, `--profile partitioned --seed ${seed} as a ${topology}`).toBeUndefined()
         expect(marks).toMatchObject({ [`converged: ${topology}`]: 1 })
@@ -33,6 +33,22 @@ describe.each(['mesh', 'bridge'] as const)(
     })
   },
 )
+
+describe.each(['crashing', 'hostile', 'swarm'] as const)('peers without a relay, %s', profile => {
+  it('keep what was acked on several disks, whatever fewer disks lose', async () => {
+    const first = testSeed() % 2 ** 31
+    for (let seed = first; seed < first + 2; seed++) {
+      const result = await simulate({ seed, profile, operations: 100, topology: 'peers' })
+      const { failure, marks, acked, survived } = result
+      expect(failure, `--profile ${profile} --seed ${seed} --topology peers`).toBeUndefined()
+      expect(marks).toMatchObject({ 'converged: peers': 1 })
+      expect(survived).toBe(acked)
+      expect(
+        Object.keys(marks).filter(name => /^relay |relay (?:crash|restart)/.test(name)),
+      ).toEqual([])
+    }
+  })
+})
 
 describe('a run', () => {
   it('is repeated by its seed, to the last byte', async () => {

@@ -19,6 +19,8 @@ const quick: readonly [start: string, workload: string, checker: string][] = [
   ['an index misses', 'queries', 'equal queries'],
   ['a document is let go', 'visitors', 'no acked write lost'],
   ['a counter loses', 'counters', 'exact counters'],
+  ['a peer acks before its fsync', 'registers', 'no acked write lost'],
+  ['a flush to three machines counts a peer twice', 'registers', 'no acked write lost'],
 ]
 
 describe('a planted bug is found', () => {

@@ -26,6 +26,14 @@ describe('the simulator', () => {
     expect(code).toBe(0)
   })
 
+  it('takes a topology', async () => {
+    const directory = await temporaryDirectory()
+    const flags = ['--topology', 'peers', '--profile', 'calm', '--seeds', '2', ...small]
+    const { code, stdout } = await runSimulator(directory, ...flags)
+    expect(stdout).toMatch(/^converged: peers +2$/m)
+    expect(code).toBe(0)
+  })
+
   it('tells the same story of a seed twice', async () => {
     const directory = await temporaryDirectory()
     const tell = () => runSimulator(directory, '--trace', '--profile', 'calm', '--seed', '7')
@@ -40,6 +48,8 @@ describe('the simulator', () => {
     ['--seed'],
     ['--profile', 'stormy'],
     ['--replicas', '0'],
+    ['--topology', 'ring'],
+    ['--topology', 'peers', '--replicas', '1'],
     ['--colour'],
     ['more'],
   ])('refuses %s %s', (...flags) => {
