@@ -3,7 +3,7 @@
  * compare what two replicas show without sending it.
  */
 import * as encoding from 'lib0/encoding'
-import { digest } from 'lib0/hash/sha256'
+import { sha256 } from '../base/sha256.ts'
 import { canonicalText } from '../model/value.ts'
 
 /** Keys in the order of their UTF-16 units, each with a canonical text of its value. */
@@ -26,6 +26,6 @@ export function viewDigest(entries: Iterable<readonly [string, unknown]>): strin
 /** SHA-256 in hexadecimal digits. */
 export function hexDigest(bytes: Uint8Array): string {
   let hex = ''
-  for (const byte of digest(bytes)) hex += byte.toString(16).padStart(2, '0')
+  for (const byte of sha256(bytes)) hex += byte.toString(16).padStart(2, '0')
   return hex
 }

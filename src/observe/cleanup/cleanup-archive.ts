@@ -2,8 +2,9 @@
  * What cleanup takes away, kept in a layer: the compressed archive on disk, or any other. A batch
  * has the name of its content, so that one that is archived again after a crash is there once.
  */
-import { digest } from 'lib0/hash/sha256'
+
 import { StatemeshError } from '../../base/error.ts'
+import { sha256 } from '../../base/sha256.ts'
 import type { TimeSource } from '../../base/time.ts'
 import { HybridClock } from '../../clock/hybrid-clock.ts'
 import { readStateText, stateText } from '../../state/state-text.ts'
@@ -42,7 +43,7 @@ export class CleanupArchive {
   /** Resolves when it is where the layer keeps it. @throws as `Layer.write` does */
   async write(batch: ArchivedBatch): Promise<void> {
     const value = new TextEncoder().encode(stateText(batch))
-    const name = [...digest(value).subarray(0, 12)]
+    const name = [...sha256(value).subarray(0, 12)]
       .map(byte => byte.toString(16).padStart(2, '0'))
       .join('')
     const stamp = layerStamp(this.#clock.next(), writer)

@@ -7,9 +7,9 @@
  * put into the lane before, by the clocks of Yjs. Nobody else can move those.
  */
 import * as encoding from 'lib0/encoding'
-import { digest } from 'lib0/hash/sha256'
 import { StatemeshError } from '../../base/error.ts'
 import { encodeBytes } from '../../base/scratch-encoder.ts'
+import { sha256 } from '../../base/sha256.ts'
 import { type HybridTimestamp, parseTimestamp } from '../../clock/hybrid-clock.ts'
 import type { ActorId } from '../../model/id.ts'
 import { decodeValue, type StoredValue } from '../../model/value.ts'
@@ -105,7 +105,7 @@ export function readRecord(
 
 /** The link of a lane's first entry: it binds the chain to its writer. */
 export function firstLink(writer: number): Uint8Array {
-  return digest(encodeBytes(encoder => encoding.writeVarString(encoder, laneName(writer))))
+  return sha256(encodeBytes(encoder => encoding.writeVarString(encoder, laneName(writer))))
 }
 
 /** The link of the entry after this one. */
@@ -117,7 +117,7 @@ export function linkAfter(entry: LinkedEntry): Uint8Array {
     encoding.writeVarString(encoder, entry.actor)
     writeCanonical(encoder, entry.encoded)
   })
-  return digest(linked)
+  return sha256(linked)
 }
 
 const tags = {
