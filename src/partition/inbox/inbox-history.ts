@@ -13,6 +13,8 @@ import {
   resolutionsPerWriterMax,
   resolutionsRoot,
   type StoredResolution,
+  sameWrite,
+  type WriteName,
 } from './inbox-entry.ts'
 
 export class InboxHistory {
@@ -21,7 +23,9 @@ export class InboxHistory {
   readonly #report: (problem: StatemeshError) => void
   /** By row. */
   readonly #resolutions = new Map<string, StoredResolution>()
-  /** The same, the newest first, until one comes or goes. */
+  /** By key: an inbox asks for those of a key at every change of it. */
+  readonly #byKey = new Map<string, Set<StoredResolution>>()
+  /** All, the newest first, until one comes or goes. */
   #sorted: readonly StoredResolution[] | undefined
   readonly #problems = new Map<string, StatemeshError>()
 
@@ -40,9 +44,12 @@ export class InboxHistory {
     return this.#sorted
   }
 
-  /** Those of a key, the newest first. */
-  of(key: string): StoredResolution[] {
-    return this.all().filter(stored => stored.key === key)
+  /** What these writes of a key resolved, the newest first. */
+  of(key: string, writes: readonly WriteName[]): StoredResolution[] {
+    const made = [...(this.#byKey.get(key) ?? [])].filter(stored => {
+      return writes.some(write => sameWrite(write, stored))
+    })
+    return made.sort(compareSiblings)
   }
 
   problems(): Problem[] {
@@ -86,12 +93,11 @@ export class InboxHistory {
 
   #refresh(row: string): void {
     const item = this.#map._map.get(row)
-    this.#sorted = undefined
-    this.#resolutions.delete(row)
+    this.#forget(row)
     this.#problems.delete(row)
     if (item === undefined || item.deleted) return
     try {
-      this.#resolutions.set(row, readResolution(row, item))
+      this.#keep(row, readResolution(row, item))
     } catch (thrown) {
       const { code, message } = toStatemeshError(thrown, 'ENTRY_INVALID')
       const shown = JSON.stringify(row.slice(0, 100))
@@ -99,6 +105,24 @@ export class InboxHistory {
       this.#problems.set(row, error)
       this.#report(error)
     }
+  }
+
+  #keep(row: string, resolution: StoredResolution): void {
+    this.#sorted = undefined
+    this.#resolutions.set(row, resolution)
+    const ofKey = this.#byKey.get(resolution.key)
+    if (ofKey === undefined) this.#byKey.set(resolution.key, new Set([resolution]))
+    else ofKey.add(resolution)
+  }
+
+  #forget(row: string): void {
+    const resolution = this.#resolutions.get(row)
+    if (resolution === undefined) return
+    this.#sorted = undefined
+    this.#resolutions.delete(row)
+    const ofKey = this.#byKey.get(resolution.key)
+    ofKey?.delete(resolution)
+    if (ofKey?.size === 0) this.#byKey.delete(resolution.key)
   }
 
   readonly #observe = ({ keysChanged }: Y.YMapEvent<unknown>): void => {

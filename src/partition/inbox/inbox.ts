@@ -18,11 +18,17 @@ import type { PartitionHost } from '../partition-host.ts'
 import { compareSiblings } from '../policy/policy.ts'
 import { registersRoot, rowName } from '../register/register-entry.ts'
 import type { Problem } from '../register/register-view.ts'
-import { type SettledSibling, type StoredResolution, settledSiblings } from './inbox-entry.ts'
+import {
+  type SettledSibling,
+  type StoredResolution,
+  sameWrite,
+  settledSiblings,
+  type WriteName,
+} from './inbox-entry.ts'
 import { InboxHistory } from './inbox-history.ts'
 
 /** What tells a sibling of a key from the others. */
-export type SiblingName = Pick<Sibling, 'writer' | 'timestamp'>
+export type SiblingName = WriteName
 
 /** An answer to a conflict: one of its siblings, as it is. */
 export class PickedSibling {
@@ -185,10 +191,11 @@ export class Inbox<Value = unknown> {
 
   #conflict(key: string): Conflict<Value> | undefined {
     const siblings = this.#source.siblings(key) as Sibling<Value>[]
-    if (agree(siblings)) return undefined
-    const reopened = this.#history.of(key).filter(resolution => {
-      return siblings.some(sibling => sameWrite(sibling, resolution))
-    })
+    return agree(siblings) ? undefined : this.#conflictOf(key, siblings)
+  }
+
+  #conflictOf(key: string, siblings: Sibling<Value>[]): Conflict<Value> {
+    const reopened = this.#history.of(key, siblings)
     return Object.freeze({
       key,
       status: 'pending',
@@ -233,23 +240,17 @@ export class Inbox<Value = unknown> {
   }
 
   #change(key: string, before: Conflict<Value> | undefined): ConflictChange<Value> | undefined {
-    const conflict = this.#conflict(key)
-    if (conflict !== undefined) {
-      if (conflict.token === before?.token) return undefined
+    const now = this.#source.siblings(key) as Sibling<Value>[]
+    if (!agree(now)) {
+      if (before !== undefined && before.token === tokenOf(now)) return undefined
       const type = before === undefined ? 'opened' : 'changed'
-      return { type, conflict, resolution: undefined }
+      return { type, conflict: this.#conflictOf(key, now), resolution: undefined }
     }
     if (before === undefined) return undefined
-    const now = this.#source.siblings(key)
-    const [winner] = now
-    const by = this.#history.of(key).find(resolution => winner && sameWrite(winner, resolution))
+    const [by] = this.#history.of(key, now.slice(0, 1))
     const resolution = by === undefined ? undefined : this.#resolution(by, now)
     return { type: 'resolved', conflict: before, resolution }
   }
-}
-
-function sameWrite(a: SiblingName, b: SiblingName): boolean {
-  return a.writer === b.writer && a.timestamp === b.timestamp
 }
 
 function isImmutable({ value, siblings }: StoredResolution): boolean {
