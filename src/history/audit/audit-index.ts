@@ -8,6 +8,8 @@ export class AuditIndex {
   /** The changes of each key, the oldest first. */
   readonly #byKey = new Map<string, AuditChange[]>()
   readonly #byId = new Map<string, AuditChange>()
+  /** By key, until its changes are others; see `replacing`. */
+  readonly #replacing = new Map<string, ReadonlyMap<string, readonly AuditChange[]>>()
   #all: AuditChange[] = []
 
   get size(): number {
@@ -31,6 +33,16 @@ export class AuditIndex {
     return this.#byKey.get(key) ?? []
   }
 
+  /** Which changes of a key replaced each entry of it, by the id of the entry, the oldest first. */
+  replacing(key: string): ReadonlyMap<string, readonly AuditChange[]> {
+    let replacing = this.#replacing.get(key)
+    if (replacing === undefined) {
+      replacing = replacingOf(key, this.of(key))
+      this.#replacing.set(key, replacing)
+    }
+    return replacing
+  }
+
   /** All changes, the oldest first. */
   all(): readonly AuditChange[] {
     return this.#all
@@ -48,6 +60,7 @@ export class AuditIndex {
     if (known !== undefined && compareRecords(known, change) <= 0) return change
     if (known !== undefined) this.removeAll(new Set([known]))
     this.#byId.set(id, change)
+    this.#replacing.delete(change.key)
     const ofKey = this.#byKey.get(change.key)
     if (ofKey === undefined) this.#byKey.set(change.key, [change])
     else insert(ofKey, change)
@@ -61,12 +74,26 @@ export class AuditIndex {
     for (const change of changes) {
       const id = entryId(change.key, change)
       if (this.#byId.get(id) === change) this.#byId.delete(id)
+      this.#replacing.delete(change.key)
       const ofKey = this.#byKey.get(change.key)?.filter(stays) ?? []
       if (ofKey.length > 0) this.#byKey.set(change.key, ofKey)
       else this.#byKey.delete(change.key)
     }
     this.#all = this.#all.filter(stays)
   }
+}
+
+function replacingOf(key: string, changes: readonly AuditChange[]): Map<string, AuditChange[]> {
+  const replacing = new Map<string, AuditChange[]>()
+  for (const change of changes) {
+    for (const entry of change.replaced) {
+      const id = entryId(key, entry)
+      const others = replacing.get(id)
+      if (others === undefined) replacing.set(id, [change])
+      else others.push(change)
+    }
+  }
+  return replacing
 }
 
 /** The better record of a change first. */

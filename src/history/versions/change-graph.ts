@@ -78,23 +78,17 @@ export function entriesWithout(
 /**
  * The changes of a key that were built, in however many steps, on one of some others. Stamps do not
  * tell: a stamp far ahead is not followed, so what replaces an entry may have an earlier one.
+ *
+ * @param roots the ids of those others
  */
 export function builtOn(
   key: string,
-  changes: readonly AuditChange[],
-  isRoot: (id: string) => boolean,
+  index: AuditIndex,
+  roots: readonly string[],
 ): Set<AuditChange> {
-  const replacing = new Map<string, AuditChange[]>()
-  for (const change of changes) {
-    for (const entry of change.replaced) {
-      const id = entryId(key, entry)
-      const others = replacing.get(id)
-      if (others === undefined) replacing.set(id, [change])
-      else others.push(change)
-    }
-  }
+  const replacing = index.replacing(key)
   const built = new Set<AuditChange>()
-  walk([...replacing.keys()].filter(isRoot), id => {
+  walk(roots, id => {
     const above = replacing.get(id) ?? []
     for (const change of above) built.add(change)
     return above.map(change => entryId(key, change))

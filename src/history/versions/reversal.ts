@@ -43,12 +43,15 @@ export function isConcurrent(
 
 /** Of a key that the reversal wrote. */
 function concurrentOf(key: string, reversal: LoggedReversal, index: AuditIndex): AuditChange[] {
-  const own = entryId(key, reversal.write as EntryName)
-  const changes = index.of(key)
-  const after = builtOn(key, changes, id => id === own)
-  return changes.filter(change => {
-    return entryId(key, change) !== own && !isSeen(change, reversal) && !after.has(change)
+  const own = reversal.write as EntryName
+  const after = builtOn(key, index, [entryId(key, own)])
+  return index.of(key).filter(change => {
+    return !isSeen(change, reversal) && !sameEntry(change, own) && !after.has(change)
   })
+}
+
+function sameEntry(a: EntryName, b: EntryName): boolean {
+  return a.writer === b.writer && a.timestamp === b.timestamp
 }
 
 function isSeen({ writer, clock }: AuditChange, { seen }: LoggedReversal): boolean {

@@ -45,7 +45,8 @@ function planKey<Value>(
 ): Omit<UndoPlan<Value>, 'undone'> {
   const graph = past.of(key)
   const changes = past.index.of(key) as readonly AuditChange<Value>[]
-  const built = builtOn(key, changes, isUndone)
+  const undone = changes.map(change => entryId(key, change)).filter(isUndone)
+  const built = builtOn(key, past.index, undone)
   const derived = changes.filter(change => built.has(change) && !isUndone(entryId(key, change)))
   const standing = past.registers.siblings(key).map(entry => entryId(key, entry))
   if (!standing.some(isUndone)) return { changes: [], derived, unknown: [] }
