@@ -90,4 +90,14 @@ export const regressions: readonly Regression[] = [
     found:
       'what a peer sent on a second channel for a document was not acked up to the last ack on the first',
   },
+  {
+    seed: 1026,
+    profile: 'hostile',
+    operations: 75,
+    replicas: 3,
+    faults: ['disconnect', 'stall', 'replica new disk'],
+    workloads: ['logs', 'counters', 'registers'],
+    topology: 'peers',
+    found: 'a peer that came back on a new disk counted twice for a flush to three disks',
+  },
 ]

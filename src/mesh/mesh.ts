@@ -371,6 +371,8 @@ export class Mesh {
     this.#greeting.delete(link)
     this.#links.set(identity.store, { link, from })
     this.#search.found(identity.store)
+    const { store, address } = identity
+    if (address !== undefined) this.#options.copies.found(store, address)
     if (other !== undefined) {
       if (other.from !== from) other.from?.rest()
       other.link.close('there is another link')

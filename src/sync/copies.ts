@@ -1,6 +1,7 @@
 /**
  * Who else has a document on disk, and up to which version of it: by store, so that a node that
- * comes back is no second copy, and forgotten where a store may have lost it.
+ * comes back is no second copy, and forgotten where a store may have lost it, or where another store is found
+ * in its place: a node that comes back on a new disk is no second copy either.
  */
 import type { ReplicaDocument } from '../document/replica-document.ts'
 import type { DocumentName } from '../model/document-name.ts'
@@ -9,13 +10,24 @@ export class Copies {
   /** Per document the stores that have it, with the last version that they acked as durable. */
   readonly #holders = new Map<DocumentName, Map<string, number>>()
   readonly #generations = new Map<string, string>()
+  /** Where stores were found last. */
+  readonly #addresses = new Map<string, string>()
 
   /** Takes note of a store's incarnation: another than before may have lost what it acked. */
   learn(store: string, generation: string): void {
     const before = this.#generations.get(store)
     this.#generations.set(store, generation)
-    if (before === undefined || before === generation) return
-    for (const holders of this.#holders.values()) holders.delete(store)
+    if (before !== undefined && before !== generation) this.#forget(store)
+  }
+
+  /** A store was found at an address: another one that was there has gone, and may be no more. */
+  found(store: string, address: string): void {
+    for (const [other, at] of this.#addresses) {
+      if (at !== address || other === store) continue
+      this.#addresses.delete(other)
+      this.#forget(other)
+    }
+    this.#addresses.set(store, address)
   }
 
   /** A store has all of a document up to a version on disk. */
@@ -46,5 +58,9 @@ export class Copies {
       else holders.delete(store)
     }
     if (holders.size === 0) this.#holders.delete(name)
+  }
+
+  #forget(store: string): void {
+    for (const holders of this.#holders.values()) holders.delete(store)
   }
 }

@@ -1,6 +1,12 @@
 /** Replicas that link with one another directly, over real sockets and without a relay. */
 import { describe, expect, it } from 'vitest'
-import { createMemoryStorage, openLevelStorage, type Replica, room } from '../../src/index.ts'
+import {
+  createMemoryNetwork,
+  createMemoryStorage,
+  openLevelStorage,
+  type Replica,
+  room,
+} from '../../src/index.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { waitUntil } from '../support/wait-until.ts'
 import { linked, Notes, openPeer, scope, seconds } from './peers.ts'
@@ -180,6 +186,34 @@ describe('a flush to the level replicated', () => {
     await expect(
       a.flush({ level: 'replicated', n: 2, timeoutMilliseconds: 50 }),
     ).rejects.toMatchObject({ code: 'FLUSH_TIMEOUT' })
+  })
+
+  it('counts a machine once that comes back on a new disk, where it was', async () => {
+    const network = createMemoryNetwork()
+    const a = await openPeer('a')
+    const ofA = await a.open(scope, Notes)
+    ofA.set('k', 'v')
+    const comes = async () => {
+      const listen = network.acceptor('memory:b')
+      const b = await openPeer('b', { listen, peers: a.addresses })
+      await b.open(scope, Notes)
+      await a.flush({ level: 'replicated', n: 2, ...seconds })
+      return b
+    }
+    const b = await comes()
+    await b.close()
+    await waitUntil(() => linked(a).length === 0)
+    const again = await comes()
+    await waitUntil(() => linked(a).length === 1)
+    const synced = await again.open(scope, Notes)
+    await waitUntil(() => synced.get('k') === 'v')
+    await again.flush({ level: 'replicated', n: 2, ...seconds })
+    await expect(
+      a.flush({ level: 'replicated', n: 3, timeoutMilliseconds: 500 }),
+    ).rejects.toMatchObject({ code: 'FLUSH_TIMEOUT' })
+    const other = await openPeer('c', { peers: a.addresses })
+    await other.open(scope, Notes)
+    await a.flush({ level: 'replicated', n: 3, ...seconds })
   })
 
   it('says which options it cannot have', async () => {
