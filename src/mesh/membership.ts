@@ -10,6 +10,9 @@ import type { MemberEntry } from '../protocol/frame.ts'
 /** As many are remembered; a mesh of more is still connected by those. */
 const membersMax = 1_024
 
+/** How many of them a replica tells one of its links at a time. */
+export const toldMembers = 8
+
 /** Long enough for a machine to be away for, and for two halves of a network to find one another. */
 const forgetSeconds = 3_600
 

@@ -23,7 +23,7 @@ import type { Acceptor, Listening } from '../transport/acceptor.ts'
 import { brokenCode } from '../transport/close-code.ts'
 import type { Link, Transport } from '../transport/transport.ts'
 import { AddressBook } from './address-book.ts'
-import { Membership } from './membership.ts'
+import { Membership, toldMembers } from './membership.ts'
 import type { MeshContext } from './mesh-context.ts'
 import { OwedDocuments } from './owed-documents.ts'
 import type { PeerAddress } from './peer-address.ts'
@@ -75,9 +75,8 @@ const tickMilliseconds = 10_000
 /** What changed is compared with the peers once in so many ticks. */
 const ticksPerComparison = 6
 
-/** How many members a new peer is told of, and how many another one at a time. */
+/** How many members a new peer is told of. */
 const welcomeMembers = 16
-const toldMembers = 8
 
 /** So many that a relay names are taken from one frame. */
 const introducedMax = 64

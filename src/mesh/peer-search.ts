@@ -1,13 +1,13 @@
 /**
- * Dials until a replica has the least number of links, and looks for peers whose links broke all the
- * same, so that the halves of a mesh meet again.
+ * Dials until a replica has the least number of links, and looks all the same for peers whose links broke,
+ * and for those of whom nobody has told anything new, so that the halves of a mesh meet again.
  */
 import { type RandomSource, randomFraction, shuffled } from '../base/random.ts'
 import type { CancelTimer, TimeSource } from '../base/time.ts'
 import type { MemberEntry } from '../protocol/frame.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { AddressBook } from './address-book.ts'
-import type { Membership } from './membership.ts'
+import { type Membership, toldMembers } from './membership.ts'
 
 export interface PeerSearchOptions {
   time: TimeSource
@@ -31,6 +31,13 @@ const pauseMilliseconds = 15_000
 
 /** For so long a peer is looked for whose link broke. */
 const lostMilliseconds = 600_000
+
+/**
+ * In so long everybody has heard of everybody again in a mesh of as few as one is told of at a time; in a
+ * larger one it takes longer. Who was not heard of for longer is looked for as if its link had broken: a mesh may also
+ * fall in two as links beyond the greatest number end.
+ */
+const newsSeconds = 60
 
 /** How many replicas of a mesh look for lost peers in a tick, so that halves meet in few places. */
 const seekersMax = 10
@@ -90,10 +97,14 @@ export class PeerSearch {
     this.#cancelFill = undefined
   }
 
-  /** One of those whose links broke; few replicas of a large mesh look at a time. */
+  /** One of those who are lost; few replicas of a large mesh look at a time. */
   #beyondNeed(candidates: readonly MemberEntry[], now: number): MemberEntry[] {
     const { random } = this.#options
-    const lost = candidates.filter(({ store }) => (this.#lost.get(store) ?? 0) > now)
+    const unheardSeconds = newsSeconds * Math.ceil((candidates.length + 1) / toldMembers)
+    const lost = candidates.filter(({ store, age }) => {
+      const isUnheard = age > unheardSeconds && age * 1_000 < lostMilliseconds
+      return isUnheard || (this.#lost.get(store) ?? 0) > now
+    })
     const share = lost.length > 0 ? seekersMax / (candidates.length + 1) : mixShare
     return randomFraction(random) < share ? (lost.length > 0 ? lost : candidates).slice(0, 1) : []
   }
