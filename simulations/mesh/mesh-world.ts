@@ -55,6 +55,11 @@ export class MeshWorld {
     }
   }
 
+  /** A transport from another machine, of somebody who is no replica. */
+  strangerTransport(name: string): Transport {
+    return this.network.transport(new SimulatedProcess(this.world, name, new Clock(this.world)))
+  }
+
   /** Lets so much time pass. */
   async pass(milliseconds: number): Promise<void> {
     await this.world.settle(this.world.sleep(milliseconds))

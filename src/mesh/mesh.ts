@@ -125,7 +125,7 @@ export class Mesh {
       ...options,
       addresses: this.#addresses,
       members: this.#members,
-      links: () => this.#links.size + this.#meeting,
+      links: () => this.#reliableLinks + this.#meeting,
       isOn: () => this.#state === 'connected',
     })
     this.#context = {
@@ -322,6 +322,11 @@ export class Mesh {
     })
   }
 
+  /** How many links bring what they announce; others keep nobody from looking for more (M2). */
+  get #reliableLinks(): number {
+    return [...this.#links.values()].filter(({ link }) => link.owed === 0).length
+  }
+
   /** How many links may be there in a moment. */
   get #meeting(): number {
     return this.#addresses.dialling + this.#greeting.size
@@ -392,10 +397,10 @@ export class Mesh {
   #dropBeyondMax(newest?: PeerLink): void {
     const { linksMax, random } = this.#options
     const links = [...this.#links.values()]
-    // Who has many links misses one least.
+    // Who brings nothing is missed least, then who has many links.
     const victims = shuffled(links, random)
       .filter(({ link }) => link !== newest)
-      .sort((a, b) => b.link.degree - a.link.degree)
+      .sort(({ link: a }, { link: b }) => b.owed - a.owed || b.degree - a.degree)
     for (const { link } of victims.slice(0, Math.max(0, links.length - linksMax))) {
       link.close('enough links', closeCodes.enough)
     }

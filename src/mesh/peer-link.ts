@@ -114,6 +114,7 @@ export class PeerLink {
       conduct: new Conduct(conductSizes, time.monotonic()),
       blobs: options.context.blobs?.store,
       presences: options.context.presences,
+      peer: () => this.proven,
       subject: () => this.subject,
       onReady: hello => this.#ready(hello),
       onPeer: peer => void this.#introduced(peer),
@@ -172,6 +173,11 @@ export class PeerLink {
   /** Bytes that wait for it to read them. */
   get queuedBytes(): number {
     return this.#options.link.bufferedBytes
+  }
+
+  /** How many deliveries it owes of what it has announced; see `BulkTurns`. */
+  get owed(): number {
+    return this.#options.context.turns.owes(this.proven ?? '')
   }
 
   /** How many links the peer has, by its own account. */

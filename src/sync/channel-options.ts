@@ -16,6 +16,8 @@ export interface ChannelLink {
   readonly updateBytesMax: number
   /** Whether the peer takes announcements (C5). */
   readonly announces: boolean
+  /** Who the peer is. */
+  readonly peer: string
   send(frame: Frame): void
   /** Whether the peer's window has room; if not, `pump` is called when it has again. */
   hasCredit(channel: CreditWaiter): boolean
@@ -23,9 +25,11 @@ export interface ChannelLink {
   returnCredit(bytes: number): void
   /** What the peer has under way to us, not durable yet, changed by this many bytes. */
   receiving(bytes: number): void
-  /** What the peer sent was refused. */
+  /** Calls back when the peer has answered all that it was sent before. */
+  ask(answered: () => void): void
+  /** What the peer sent was refused, or it did not send what it had to. */
   offended(error: StatemeshError): void
-  /** The peer has not sent what it had announced. */
+  /** The peer has not sent what it had announced; people are to know. */
   late(error: StatemeshError): void
 }
 

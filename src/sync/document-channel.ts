@@ -153,7 +153,7 @@ export class DocumentChannel implements UpdateSource {
     if (offered?.seq !== seq) return // it is covered by a `state` since
     this.#offered = undefined
     this.#branch.asked()
-    this.#link.send(offered)
+    this.#send(offered)
     this.pump()
   }
 
@@ -289,7 +289,7 @@ export class DocumentChannel implements UpdateSource {
 
   #sendUpdate({ update, version, own }: Versioned): void {
     const { number: channel } = this
-    const seq = this.#nextSeq(update, version)
+    const seq = this.#sent.add(version)
     const isBulk = !own && update.length >= bulkBytesMin
     if (isBulk && this.#announced?.includes(update)) {
       return this.#link.send({ type: 'skip', channel, seq })
@@ -297,7 +297,7 @@ export class DocumentChannel implements UpdateSource {
     const frame = { type: 'update', channel, seq, update } as const
     if (isBulk && !this.#branch.isOne && this.#announce(frame)) return
     this.#branch.sent()
-    this.#link.send(frame)
+    this.#send(frame)
   }
 
   /** Announces a frame instead of sending it, if that is worth it; answers whether (C5). */
@@ -321,12 +321,12 @@ export class DocumentChannel implements UpdateSource {
     }
     if (this.#isTooLarge(update)) return
     const { number: channel, document } = this
-    const seq = this.#nextSeq(update, document.version)
+    const seq = this.#sent.add(document.version)
     this.#owed = this.#offered = undefined
     this.#state = { seq }
     const frame = { type: 'state', channel, seq, last: true, update } as const
     if (!asked && this.#announce(frame)) return
-    this.#link.send(frame)
+    this.#send(frame)
     // It lacks nothing of ours.
     if (durable && update.length === emptyUpdateBytes)
       this.#handlers.acked('durable', document.version)
@@ -342,9 +342,12 @@ export class DocumentChannel implements UpdateSource {
     return true
   }
 
-  #nextSeq({ length }: Uint8Array, version: number): number {
-    this.#link.spendCredit(length)
-    return this.#sent.add(length, version)
+  /** Sends what has its number; only now it takes room in the peer's window. */
+  #send(frame: SentBulk): void {
+    const { seq, update } = frame
+    this.#sent.sent(seq, update.length)
+    this.#link.spendCredit(update.length)
+    this.#link.send(frame)
   }
 
   /** Takes a frame in; answers what is to be done about it when the change is made. */
@@ -356,7 +359,8 @@ export class DocumentChannel implements UpdateSource {
     const problem = this.#apply(frame)
     if (frame.type !== 'state' && this.#announced?.isAwaited !== true) return problem
     return () => {
-      this.#announced?.drop()
+      if (problem === undefined && this.#inbound.synced) this.#announced?.came()
+      else this.#announced?.drop()
       problem?.()
       if (!this.#ended && this.#inbound.synced) this.#handlers.synced()
     }
@@ -400,19 +404,14 @@ export class DocumentChannel implements UpdateSource {
 
   // C5
   #awaitBulk(turns: BulkTurns): AnnouncedBulk {
+    const { document } = this
     return new AnnouncedBulk({
-      ...{ document: this.document, turns },
+      ...{ document, turns, link: this.#link, mayWrite: () => this.mayWrite },
       onHeld: frame => this.#held(frame),
       onMissing: () => this.#handlers.behind(),
-      ask: ({ state, seq }, hasChanged) => {
-        // Less may be missing by now.
-        if (state && hasChanged) this.#requestState()
-        else this.#link.send({ type: 'want', channel: this.#peer, seq })
-      },
-      onLate: ({ state }, error) => {
-        if (!state) this.askForState()
-        this.#link.late(error)
-      },
+      want: ({ seq }) => this.#link.send({ type: 'want', channel: this.#peer, seq }),
+      wantRest: () => this.#requestState(),
+      onBroken: () => this.askForState(),
     })
   }
 

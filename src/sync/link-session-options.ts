@@ -32,6 +32,8 @@ export interface LinkSessionOptions {
   conduct?: Conduct | undefined
   /** Hears who is here, and says so. */
   presences?: PresenceExchange | undefined
+  /** Who the peer is, as far as it cannot pass for somebody else. */
+  peer?(): string | undefined
   /** Who the peer's token was given to, where one was asked for. */
   subject?(): string | undefined
   /** The peer has said hello; channels may be opened. */

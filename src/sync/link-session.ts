@@ -201,6 +201,10 @@ export class LinkSession implements ChannelLink, PresenceLink {
     return this.#announces
   }
 
+  get peer(): string {
+    return this.#options.peer?.() ?? ''
+  }
+
   hasCredit(channel: CreditWaiter): boolean {
     const room = this.#hasRoom
     if (!room && this.#blocked.size === 0) this.#watch.acked()

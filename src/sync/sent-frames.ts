@@ -2,7 +2,8 @@
 import { Queue } from '../base/queue.ts'
 
 interface SentFrame {
-  readonly bytes: number
+  /** Of what was sent; 0 while it is only announced. */
+  bytes: number
   /** Of the document, with what the frame brings. */
   readonly version: number
 }
@@ -28,12 +29,17 @@ export class SentFrames {
     return this.#frames.length === 0
   }
 
-  /** Answers the number of a frame that is being sent. */
-  add(bytes: number, version: number): number {
-    this.#frames.push({ bytes, version })
+  /** Answers the number of the next frame, which brings a version. */
+  add(version: number): number {
+    this.#frames.push({ bytes: 0, version })
     this.#version = version
     this.#seq += 1
     return this.#seq
+  }
+
+  /** A frame that is not settled is sent. */
+  sent(seq: number, bytes: number): void {
+    this.#frames.at(seq - this.#from).bytes = bytes
   }
 
   /** Whether a number was acked durable before. */

@@ -122,31 +122,136 @@ describe('what several peers announce', () => {
     expect(wants(second)).toEqual([])
   })
 
-  it("is asked of the next when the first does not send it, which is named and in nobody's way", async () => {
+  it('is asked of the next as well when the first is slow, and taken of whoever sends it', async () => {
     const { time, a, ofA, join } = await replicaWithPeers()
     const { write } = await writer('w')
     const [before, update] = [write(1), write(many)]
-    const [liar, honest] = [(await join('liar')).client, (await join('honest')).client]
-    liar.send(announcement(update))
-    await liar.settled()
-    honest.send({ type: 'update', channel: 1, seq: 2, update: before })
+    const [slow, other] = [(await join('slow')).client, (await join('other')).client]
+    slow.send(announcement(update))
+    await slow.settled()
+    other.send({ type: 'update', channel: 1, seq: 2, update: before })
     await waitUntil(() => ofA.size === 1) // what is short goes on
-    honest.send(announcement(update, 3))
-    await honest.settled()
-    await time.advanceAsync(9_000)
-    await honest.settled()
-    expect(wants(honest)).toEqual([])
-    await time.advanceAsync(2_000)
-    await waitUntil(() => wants(honest).length === 1)
-    expect(a.health().peers).toMatchObject([{ peer: 'liar', code: 'LINK_FAILED', count: 1 }])
-    honest.send({ type: 'update', channel: 1, seq: 3, update })
+    other.send(announcement(update, 3))
+    await other.settled()
+    time.advance(400)
+    await other.settled()
+    expect([wants(slow), wants(other)]).toEqual([[2], []])
+    time.advance(300)
+    await waitUntil(() => wants(other).length === 1)
+    slow.send({ type: 'update', channel: 1, seq: 2, update })
     await waitUntil(() => ofA.size === many + 1)
-    // It is to begin anew, and whatever it announces before that counts for nothing.
-    await waitUntil(() => liar.all('resync').length === 1)
-    liar.send(announcement(write(many)), announcement(write(many), 3))
-    await liar.settled()
-    await time.advanceAsync(2_000)
+    await slow.settled()
+    expect(slow.all('resync')).toEqual([])
+    expect(a.health().peers).toEqual([])
+  })
+
+  it('is asked of those who are quick before it is asked of who was slow', async () => {
+    const { time, ofA, join } = await replicaWithPeers()
+    const { write } = await writer('w')
+    const [slow, other] = [(await join('slow')).client, (await join('other')).client]
+    for (const seq of [2, 3]) {
+      const update = write(many)
+      slow.send(announcement(update, seq))
+      await slow.settled()
+      other.send(announcement(update, seq))
+      await other.settled()
+      time.advance(enough)
+      if (seq === 2) time.advance(600)
+      await waitUntil(() => wants(other).includes(seq))
+      expect(wants(slow)).toEqual([2])
+      other.send({ type: 'update', channel: 1, seq, update })
+      await waitUntil(() => ofA.size === (seq - 1) * many)
+      if (seq === 2) slow.send({ type: 'update', channel: 1, seq, update })
+      await waitUntil(() => acks(slow).includes(seq))
+    }
+  })
+
+  it('is asked at last of who was slow, when nobody else has it', async () => {
+    const { time, ofA, join } = await replicaWithPeers()
+    const { write } = await writer('w')
+    const [slow, other] = [(await join('slow')).client, (await join('other')).client]
+    const [first, second] = [write(many), write(many)]
+    for (const client of [slow, other]) {
+      client.send(announcement(first))
+      await client.settled()
+    }
+    time.advance(600)
+    await waitUntil(() => wants(other).length === 1)
+    for (const client of [other, slow]) {
+      client.send({ type: 'update', channel: 1, seq: 2, update: first })
+      await waitUntil(() => acks(client).includes(2))
+    }
+    slow.send(announcement(second, 3))
+    await slow.settled()
+    time.advance(enough)
+    await waitUntil(() => wants(slow).includes(3))
+    slow.send({ type: 'update', channel: 1, seq: 3, update: second })
+    await waitUntil(() => ofA.size === 2 * many)
+  })
+
+  it('and has not come for long is named', async () => {
+    const { time, a, join } = await replicaWithPeers()
+    const { client } = await join('slow')
+    client.send(announcement((await writer('w')).write(many)))
+    await client.settled()
+    await time.advanceAsync(enough)
+    for (let seconds = 0; seconds < 40; seconds += 5) {
+      await client.settled() // it is not silent
+      await time.advanceAsync(5_000)
+    }
+    expect(a.health().peers).toMatchObject([{ peer: 'slow', code: 'LINK_FAILED', count: 1 }])
+    expect(linked(a)).toEqual(['slow'])
+  })
+
+  it.each<[string, (update: Uint8Array, seq: number) => Frame[]]>([
+    ['sends nothing', () => []],
+    [
+      'sends something else',
+      (_, seq) => [{ type: 'update', channel: 1, seq, update: Uint8Array.of(0, 0) }],
+    ],
+  ])('is asked of the next at once where the first %s, and goes on', async (_, answer) => {
+    const { time, a, ofA, join } = await replicaWithPeers()
+    const { write } = await writer('w')
+    const update = write(many)
+    const [liar, honest] = [(await join('liar')).client, (await join('honest')).client]
+    liar.webSocket.on('message', (data: Buffer) => {
+      for (const frame of decodeMessage(new Uint8Array(data))) {
+        if (frame.type === 'want') liar.send(...answer(update, frame.seq))
+        if (frame.type === 'ping') liar.send({ type: 'pong', nonce: frame.nonce })
+      }
+    })
+    for (const client of [liar, honest]) {
+      client.send(announcement(update))
+      await client.settled()
+    }
+    time.advance(enough)
+    await waitUntil(() => wants(honest).length === 1)
     expect(wants(liar)).toEqual([2])
+    expect(a.health().peers).toMatchObject([{ peer: 'liar', code: 'FRAME_INVALID', count: 1 }])
+    honest.send({ type: 'update', channel: 1, seq: 2, update })
+    await waitUntil(() => ofA.size === many)
+  })
+
+  it('and never sent costs its peer the link at last, and it is not let in again at once', async () => {
+    const { time, a, ofA, join } = await replicaWithPeers()
+    const { client } = await join('liar')
+    const { write } = await writer('w')
+    // Whatever it is asked for it announces, and does not send.
+    const announce = () => client.send({ ...announcement(write(many)), state: true } as Frame)
+    client.webSocket.on('message', (data: Buffer) => {
+      for (const frame of decodeMessage(new Uint8Array(data))) {
+        if (frame.type === 'resync') announce()
+        if (frame.type === 'ping') client.send({ type: 'pong', nonce: frame.nonce })
+      }
+    })
+    announce()
+    expect(await client.closed).toBe(4400)
+    const peers = [{ peer: 'liar', code: 'FRAME_INVALID', count: 12 }]
+    expect(a.health().peers).toMatchObject(peers)
+    await expect(join('liar')).rejects.toThrow('1013')
+    expect(ofA.size).toBe(0)
+    time.advance(31_000)
+    await join('liar')
   })
 
   it('ends the link of who announces what cannot be', async () => {
@@ -208,6 +313,18 @@ describe('what is long, on a link on which updates cross', () => {
     expect([mine.seq, isReplicated]).toEqual([seq + 1, false])
     client.send({ type: 'ack', channel, level: 'durable', seq: mine.seq })
     await flushed
+  })
+
+  it('takes no room in the window of the peer before it is sent', async () => {
+    const { a, ofA } = await replicaWithPeers()
+    for (let key = 0; key < many; key++) ofA.set(`a ${key}`, 'a note')
+    const client = await frameClient(a.addresses[0] as string, { ...hello, windowBytes: 4_096 })
+    client.send({ type: 'peer', store: 'small', address: '', token: '' }, taken)
+    const stateVector = emptyVector
+    client.send({ type: 'open', channel: 1, document: notes, generation: 'g', stateVector })
+    const { channel } = await client.next('announce')
+    client.send({ type: 'resync', channel, stateVector }) // it has changed here meanwhile
+    expect((await client.next('state')).update.length).toBeGreaterThan(4_096)
   })
 
   it('is sent as before to a peer that takes no announcements', async () => {
