@@ -19,14 +19,19 @@ export class TokenBucket {
     this.#at = now
   }
 
-  /** Takes `amount` at the moment `now`; false, and nothing taken, if there is less. */
-  take(amount: number, now: number): boolean {
+  /** Whether `amount` may be taken at the moment `now`. */
+  holds(amount: number, now: number): boolean {
     if (now > this.#at) {
       const { perSecond, burst } = this.#size
       this.#left = Math.min(burst, this.#left + ((now - this.#at) * perSecond) / 1000)
       this.#at = now
     }
-    if (amount > this.#left) return false
+    return amount <= this.#left
+  }
+
+  /** Takes `amount` at the moment `now`; false, and nothing taken, if there is less. */
+  take(amount: number, now: number): boolean {
+    if (!this.holds(amount, now)) return false
     this.#left -= amount
     return true
   }

@@ -60,12 +60,12 @@ export class Conduct {
       case 'ack':
         return true
       case 'announce':
-        return this.#updates.take(1, this.#now) && this.#bytes.take(frame.outline.length, this.#now)
+        return this.#takeUpdate(frame.outline.length)
       case 'skip':
         return this.#updates.take(1, this.#now)
       case 'state':
       case 'update':
-        return this.#updates.take(1, this.#now) && this.#bytes.take(frame.update.length, this.#now)
+        return this.#takeUpdate(frame.update.length)
       case 'open':
       case 'resync':
       case 'introduce':
@@ -105,6 +105,12 @@ export class Conduct {
     if (fresh.length === 0) return
     if (!this.#writers.take(fresh.length, this.#now)) throw limited('new writers')
     for (const client of fresh) if (this.#own.size < ownWritersMax) this.#own.add(client)
+  }
+
+  /** Both or nothing: a frame that has to wait is tried again and again. */
+  #takeUpdate(bytes: number): boolean {
+    if (!this.#updates.holds(1, this.#now) || !this.#bytes.take(bytes, this.#now)) return false
+    return this.#updates.take(1, this.#now)
   }
 
   /** Whether something that was refused was one too many. */
