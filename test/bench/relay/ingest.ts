@@ -25,7 +25,7 @@ export interface PacedOptions {
 }
 
 /** At the same pace, but not counted: a process that has just started compiles its code. */
-const warmupSeconds = 1
+export const warmupSeconds = 1
 
 /** The time from sending an update to its durable ack, in milliseconds. */
 export function measureAcks(options: PacedOptions): Promise<{ p50: number; p99: number }> {

@@ -2,7 +2,7 @@
 import { inDirectory } from '../directory.ts'
 import { connectClient } from './bench-client.ts'
 import type { ServerKind } from './bench-server.ts'
-import { atPace } from './ingest.ts'
+import { atPace, warmupSeconds } from './ingest.ts'
 import { NumberScanner, numberedUpdate } from './numbered-updates.ts'
 import { loadCore, pin } from './process-usage.ts'
 import { quantile } from './quantile.ts'
@@ -24,7 +24,8 @@ export function measureLatency(
   return inDirectory(async directory => {
     const server = await kind.start(directory)
     try {
-      const total = updatesPerSecond * seconds
+      const warmup = updatesPerSecond * warmupSeconds
+      const total = warmup + updatesPerSecond * seconds
       const sentAt = new Float64Array(total + 1)
       const latencies: number[] = []
       const join = () => connectClient({ url: server.url, dialect: kind.dialect, document })
@@ -40,7 +41,9 @@ export function measureLatency(
             reader.onBytes(bytes => {
               scanner.scan(bytes)
               const now = performance.now()
-              for (; seen < scanner.highest; seen++) latencies.push(now - (sentAt[seen + 1] ?? now))
+              for (; seen < scanner.highest; seen++) {
+                if (seen >= warmup) latencies.push(now - (sentAt[seen + 1] ?? now))
+              }
               if (seen === total) resolve()
             })
           }),
