@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/support/longest-first.ts'
 
 /**
  * Seeds: a random test takes a fresh seed in every run and prints it when it fails (fast-check
@@ -14,6 +15,7 @@ export default defineConfig({
     pool: 'forks',
     // More would only take turns on the two cores that the checks run on, and stretch timings.
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     // Only what hangs gets there: no test tells by a clock whether something is fast enough.
     testTimeout: 120_000,
     hookTimeout: 120_000,
