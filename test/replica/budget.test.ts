@@ -1,6 +1,7 @@
 /** Budgets on whole replicas: rights that travel through the relay, leases, and unclean stops. */
 import { describe, expect, it } from 'vitest'
 import { agent, createMemoryStorage, definePartition } from '../../src/index.ts'
+import { type ManualTime, manualTime } from '../support/manual-time.ts'
 import { unclosedStorage } from '../support/unclosed-storage.ts'
 import { startFleet } from './fleet.ts'
 
@@ -12,6 +13,17 @@ const Leased = definePartition({
 })
 const team = agent('team')
 const seconds = { timeoutMilliseconds: 30_000 }
+
+/** Lets a millisecond pass in each turn until a promise is settled, however slow the machine is. */
+async function during<T>(time: ManualTime, promise: Promise<T>): Promise<T> {
+  let isSettled = false
+  const settled = () => {
+    isSettled = true
+  }
+  promise.then(settled, settled)
+  while (!isSettled) await time.advanceAsync(1)
+  return promise
+}
 
 describe('a budget shared by replicas', () => {
   it('gets rights from another replica when a debit lacks them', async () => {
@@ -33,14 +45,16 @@ describe('a budget shared by replicas', () => {
 
   it('is not overspent by replicas that are cut off', async () => {
     const fleet = await startFleet()
-    const [a, b] = [await fleet.open('a'), await fleet.open('b')]
+    const time = manualTime()
+    const pass = <T>(promise: Promise<T>) => during(time, promise)
+    const [a, b] = [await fleet.open('a', { time }), await fleet.open('b', { time })]
     const [ofA, ofB] = [await a.open(team, Spend), await b.open(team, Spend)]
-    await ofA.mint('tokens', 10)
-    await a.flush(seconds)
-    await b.synced(seconds)
-    await ofA.grant('tokens', ofB.writer, 4)
-    await a.flush(seconds)
-    await b.synced(seconds)
+    await pass(ofA.mint('tokens', 10))
+    await pass(a.flush(seconds))
+    await pass(b.synced(seconds))
+    await pass(ofA.grant('tokens', ofB.writer, 4))
+    await pass(a.flush(seconds))
+    await pass(b.synced(seconds))
     a.disconnect()
     b.disconnect()
     const spent = { a: 0, b: 0 }
@@ -49,7 +63,7 @@ describe('a budget shared by replicas', () => {
         ['a', ofA],
         ['b', ofB],
       ] as const) {
-        await budget.debit('tokens', 1, { timeoutMilliseconds: 20 }).then(
+        await pass(budget.debit('tokens', 1, { timeoutMilliseconds: 200 })).then(
           () => {
             spent[name] += 1
           },
@@ -62,26 +76,30 @@ describe('a budget shared by replicas', () => {
 
   it('gives rights for a time, and takes back what a lost replica did not spend', async () => {
     const fleet = await startFleet()
-    const [a, b] = [await fleet.open('a'), await fleet.open('b')]
+    const time = manualTime()
+    const pass = <T>(promise: Promise<T>) => during(time, promise)
+    const [a, b] = [await fleet.open('a', { time }), await fleet.open('b', { time })]
     const [ofA, ofB] = [await a.open(team, Leased), await b.open(team, Leased)]
-    await ofA.mint('tokens', 100)
-    await a.flush(seconds)
-    await b.synced(seconds)
-    await ofA.grant('tokens', ofB.writer, 50, { expiresInMilliseconds: 1_000 })
-    await a.flush(seconds)
-    await b.synced(seconds)
-    await ofB.debit('tokens', 20, seconds)
+    await pass(ofA.mint('tokens', 100))
+    await pass(a.flush(seconds))
+    await pass(b.synced(seconds))
+    await pass(ofA.grant('tokens', ofB.writer, 50, { expiresInMilliseconds: 1_000 }))
+    await pass(a.flush(seconds))
+    await pass(b.synced(seconds))
+    await pass(ofB.debit('tokens', 20, seconds))
     b.disconnect()
     expect(ofA.available('tokens')).toBe(50)
-    await new Promise<void>(resolve => {
+    const takenBack = new Promise<void>(resolve => {
       const stop = ofA.subscribe(() => {
         if (ofA.available('tokens') < 80) return
         stop()
         resolve()
       })
     })
-    await ofA.debit('tokens', 80)
-    await expect(ofB.debit('tokens', 1, { timeoutMilliseconds: 20 })).rejects.toMatchObject({
+    await pass(takenBack)
+    await pass(ofA.debit('tokens', 80))
+    const late = pass(ofB.debit('tokens', 1, { timeoutMilliseconds: 200 }))
+    await expect(late).rejects.toMatchObject({
       code: expect.stringMatching(/^BUDGET_/),
     })
   })

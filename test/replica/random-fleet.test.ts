@@ -15,5 +15,5 @@ it(
       expect(wrongs, `SEED=${seed}`).toEqual([])
     }
   },
-  Math.max(30_000, runs * 500),
+  Math.max(120_000, runs * 500),
 )

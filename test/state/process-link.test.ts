@@ -187,7 +187,7 @@ describe('a request over a link', () => {
       bob.request({ Action: 'Wait' }, null, { id: 'm1', timeoutMilliseconds })
     await expect(send(5)).rejects.toMatchObject({ code: 'REPLY_TIMEOUT', retryable: true })
     gate.open()
-    expect(await send(5_000)).toMatchObject({ data: 'waited' })
+    expect(await send(60_000)).toMatchObject({ data: 'waited' })
     expect(ran).toEqual(['m1'])
   })
 
@@ -205,7 +205,8 @@ describe('a request over a link', () => {
     const { link, ran, gate } = await startBank()
     const bob = link('bob')
     const large = Array(20).fill('x'.repeat(50_000))
-    const sent = Array.from({ length: 12 }, () => bob.request({ Action: 'Wait' }, large))
+    const options = { timeoutMilliseconds: 60_000 } // longer than this takes
+    const sent = Array.from({ length: 12 }, () => bob.request({ Action: 'Wait' }, large, options))
     const refused: unknown[] = []
     const outcomes = sent.map(reply => reply.catch(error => refused.push(error)))
     await waitUntil(() => refused.length > 2)
