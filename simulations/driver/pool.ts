@@ -4,6 +4,13 @@ import { present } from '../../src/base/assert.ts'
 import type { Job, JobResult } from './job.ts'
 
 /**
+ * V8 moves what is young out of the way of what is new 16 MiB at a time, unless told so. Worlds make more
+ * than that in a few runs, and forget it: with these 64 MiB a worker does 4 to 5 % more, for about
+ * 100 MB of memory.
+ */
+const workerFlags: readonly string[] = ['--max-semi-space-size=64']
+
+/**
  * Runs the jobs on so many processes of `script`, and calls `onResult` as each is done.
  *
  * Rejects when a process ends before its work.
@@ -15,12 +22,18 @@ export async function runJobs(
 ): Promise<void> {
   const waiting = [...jobs]
   const count = Math.min(workers, jobs.length)
-  const children = Array.from({ length: count }, () => fork(script, { serialization: 'advanced' }))
+  const children = Array.from({ length: count }, () => startWorker(script))
   try {
     await Promise.all(children.map(child => work(child, waiting, onResult)))
   } finally {
     for (const child of children) child.kill()
   }
+}
+
+/** A process of `script`, as worlds run best in it. */
+export function startWorker(script: URL): ChildProcess {
+  const execArgv = [...process.execArgv, ...workerFlags]
+  return fork(script, { serialization: 'advanced', execArgv })
 }
 
 function work(
