@@ -54,24 +54,32 @@ export interface PartitionFigures {
   readonly overhead: number
 }
 
-/** Two halves that are cut off from one another, and write. */
+/** Long enough for both halves to know that the others are gone. */
+const partedMilliseconds = 60_000
+
+/**
+ * Two halves that are cut off from one another, and write.
+ *
+ * @param writingMilliseconds in so long they write all, up to the end of the partition
+ */
 export async function measurePartition(
   seed: number,
   replicas: number,
   writes: number,
-  options: Partial<ReplicaOptions> = {},
+  writingMilliseconds: number = partedMilliseconds,
 ): Promise<PartitionFigures> {
   const mesh = new MeshWorld(seed)
-  await mesh.open(replicas, options)
+  await mesh.open(replicas)
   await mesh.pass(settleMilliseconds)
   const halves = [mesh.nodes.slice(0, replicas / 2), mesh.nodes.slice(replicas / 2)] as const
   mesh.separate(...halves, true)
+  await mesh.pass(partedMilliseconds - writingMilliseconds)
   for (let write = 0; write < writes; write++) {
     for (const half of halves) {
       const node = mesh.anyNode(half)
       node.notes.set(`${node.name} ${write}`, 'a value of some length')
     }
-    await mesh.pass(60_000 / writes)
+    await mesh.pass(writingMilliseconds / writes)
   }
   const lackedBytes = mesh.lackedBytes()
   mesh.separate(...halves, false)

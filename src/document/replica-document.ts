@@ -135,6 +135,11 @@ export class ReplicaDocument {
     return Y.encodeStateVector(this.doc)
   }
 
+  /** Up to which clock the document holds what somebody has written. */
+  clockOf(clientID: number): number {
+    return Y.getState(this.doc.store, clientID)
+  }
+
   /** What `stateVector` lacks, with all deletions. */
   diff(stateVector?: Uint8Array): Uint8Array {
     this.#recordTurn()

@@ -75,6 +75,19 @@ export function readUpdateStructure(
   return new StructureReader(update, limits).read()
 }
 
+/**
+ * The writer with the highest clientID of those whose content an update holds, which Yjs writes first; -1
+ * if it only deletes.
+ *
+ * @throws UPDATE_INVALID
+ */
+export function writerOf(update: Uint8Array): number {
+  const cursor = new UpdateCursor(update)
+  if (cursor.uint() === 0) return -1
+  cursor.uint() // the number of its structs
+  return cursor.uint()
+}
+
 /** The update without its structs: what it deletes, byte for byte. */
 export function deletesOnly(update: Uint8Array, structure: UpdateStructure): Uint8Array {
   const deleteSet = update.subarray(structure.deleteSetOffset, structure.endOffset)

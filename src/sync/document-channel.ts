@@ -18,6 +18,7 @@ import { isErrorCode, StatemeshError, toStatemeshError } from '../base/error.ts'
 import { Queue } from '../base/queue.ts'
 import type { ReplicaDocument, UpdateSource } from '../document/replica-document.ts'
 import { outlineOf } from '../model/update-outline.ts'
+import { writerOf } from '../model/update-structure.ts'
 import { outlineBytesMax } from '../protocol/bulk-frame.ts'
 import type { Frame } from '../protocol/frame.ts'
 import { AnnouncedBulk, type AnnounceFrame } from './announced-bulk.ts'
@@ -162,19 +163,15 @@ export class DocumentChannel implements UpdateSource {
     for (let next = 0; next < frames.length && !this.#ended; ) {
       let afterwards: (() => void) | undefined
       let bytes = 0
-      let hasUpdates = false
-      const { version } = this.document
       const takeIn = () => {
         for (; next < frames.length && bytes < changeBytesMax && !afterwards; next++) {
           const frame = frames[next] as StreamFrame
           afterwards = this.#takeIn(frame)
           if ('update' in frame) bytes += frame.update.length
-          hasUpdates ||= frame.type === 'update'
         }
       }
       if (frames.length === 1) takeIn()
       else this.document.together(this, takeIn)
-      if (hasUpdates) this.#branch.received(this.document.version > version)
       this.#acks.ackTaken()
       afterwards?.()
     }
@@ -187,7 +184,7 @@ export class DocumentChannel implements UpdateSource {
     const covered = this.#coveredBy(frame.seq)
     if (frame.level === 'durable') {
       this.#settle(frame.seq)
-      this.#branch.acked()
+      this.#branch.acked(frame.seq)
     }
     if (covered !== undefined) this.#handlers.acked(frame.level, covered)
     if (this.#offered === undefined || frame.seq < this.#offered.seq) return
@@ -296,7 +293,7 @@ export class DocumentChannel implements UpdateSource {
     }
     const frame = { type: 'update', channel, seq, update } as const
     if (isBulk && !this.#branch.isOne && this.#announce(frame)) return
-    this.#branch.sent()
+    this.#branch.sent(writerOf(update), seq)
     this.#send(frame)
   }
 
@@ -373,8 +370,11 @@ export class DocumentChannel implements UpdateSource {
       return undefined
     }
     try {
+      const writer = frame.type === 'update' ? writerOf(frame.update) : -1
+      const clock = this.document.clockOf(writer)
       if (!this.mayWrite) this.#checkReader(frame)
       else if (this.document.apply(frame.update, this) === 'gap') return () => this.#missed(frame)
+      this.#branch.received(writer, this.document.clockOf(writer) > clock)
       this.#take(frame.seq, frame.update.length)
       return undefined
     } catch (thrown) {
@@ -422,7 +422,7 @@ export class DocumentChannel implements UpdateSource {
 
   /** What the peer has announced is here, from wherever it came. */
   #held({ seq }: AnnounceFrame): void {
-    this.#branch.received(false)
+    this.#branch.held()
     this.#inbound.held(seq)
     // It goes on at once; the ack that counts follows.
     this.#link.send({ type: 'ack', channel: this.#peer, level: 'received', seq })
