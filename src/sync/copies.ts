@@ -6,28 +6,34 @@
 import type { ReplicaDocument } from '../document/replica-document.ts'
 import type { DocumentName } from '../model/document-name.ts'
 
+/** So many other stores are known; a stranger may come under as many names as it likes. */
+const storesMax = 4_096
+
+interface KnownStore {
+  readonly generation?: string
+  /** Where it was found last. */
+  readonly address?: string
+}
+
 export class Copies {
   /** Per document the stores that have it, with the last version that they acked as durable. */
   readonly #holders = new Map<DocumentName, Map<string, number>>()
-  readonly #generations = new Map<string, string>()
-  /** Where stores were found last. */
-  readonly #addresses = new Map<string, string>()
+  /** The one that was heard of last comes last. */
+  readonly #stores = new Map<string, KnownStore>()
 
   /** Takes note of a store's incarnation: another than before may have lost what it acked. */
   learn(store: string, generation: string): void {
-    const before = this.#generations.get(store)
-    this.#generations.set(store, generation)
-    if (before !== undefined && before !== generation) this.#forget(store)
+    const before = this.#stores.get(store)?.generation
+    this.#know(store, { generation })
+    if (before !== undefined && before !== generation) this.#forgetAcks(store)
   }
 
   /** A store was found at an address: another one that was there has gone, and may be no more. */
   found(store: string, address: string): void {
-    for (const [other, at] of this.#addresses) {
-      if (at !== address || other === store) continue
-      this.#addresses.delete(other)
-      this.#forget(other)
+    for (const [other, known] of this.#stores) {
+      if (known.address === address && other !== store) this.#forget(other)
     }
-    this.#addresses.set(store, address)
+    this.#know(store, { address })
   }
 
   /** A store has all of a document up to a version on disk. */
@@ -60,7 +66,21 @@ export class Copies {
     if (holders.size === 0) this.#holders.delete(name)
   }
 
+  #know(store: string, what: KnownStore): void {
+    const known = { ...this.#stores.get(store), ...what }
+    this.#stores.delete(store)
+    this.#stores.set(store, known)
+    const [oldest] = this.#stores.keys()
+    if (this.#stores.size > storesMax && oldest !== undefined) this.#forget(oldest)
+  }
+
+  /** Also what it acked: a new incarnation of a store that is not known would go unnoticed. */
   #forget(store: string): void {
+    this.#stores.delete(store)
+    this.#forgetAcks(store)
+  }
+
+  #forgetAcks(store: string): void {
     for (const holders of this.#holders.values()) holders.delete(store)
   }
 }
