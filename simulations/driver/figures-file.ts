@@ -22,6 +22,7 @@ const schema: z.ZodType<Figures> = z.object({
       convergence: counts,
     }),
   ),
+  topologies: z.record(z.string(), counts).default({}), // older files have none
   done: z.record(z.string(), z.array(z.tuple([count, count]))),
   failures: z.array(z.object({ profile: z.enum(profileNames), seed: count, reason: z.string() })),
   planted: z.array(z.object({ bug: z.string(), seeds: count.optional(), reason: z.string() })),

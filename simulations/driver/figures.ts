@@ -47,6 +47,8 @@ export interface Figures {
   /** Of work, over all invocations. */
   seconds: number
   profiles: Record<string, ProfileFigures>
+  /** Of each topology, how many runs took so many milliseconds from the healing to convergence. */
+  topologies: Record<string, Record<string, number>>
   /** The seeds that are in it, by the kind of their runs. */
   done: Record<string, SeedRange[]>
   failures: Failure[]
@@ -55,7 +57,15 @@ export interface Figures {
 }
 
 export function emptyFigures(): Figures {
-  return { seconds: 0, profiles: {}, done: {}, failures: [], planted: [], fleets: [] }
+  return {
+    seconds: 0,
+    profiles: {},
+    topologies: {},
+    done: {},
+    failures: [],
+    planted: [],
+    fleets: [],
+  }
 }
 
 /** Runs of one kind differ by their seeds alone. */
@@ -69,15 +79,16 @@ export function addResult(figures: Figures, job: Job, result: JobResult): void {
   const { fromSeed, seeds } = job
   const kind = kindOf(job)
   figures.done[kind] = addRange(figures.done[kind] ?? [], [fromSeed, fromSeed + seeds])
-  const { failures, convergence, ...sums } = result
-  const histogram: Record<string, number> = {}
-  for (const milliseconds of convergence) addCount(histogram, `${Math.round(milliseconds)}`, 1)
+  const { failures, convergence, topologies, ...sums } = result
   addProfile(figures, result.profile, {
     ...sums,
     marks: { ...result.marks },
     failed: failures.length,
-    convergence: histogram,
+    convergence: histogramOf(convergence),
   })
+  for (const [name, times] of Object.entries(topologies)) {
+    addTopology(figures, name, histogramOf(times))
+  }
   addFailures(figures, failures)
 }
 
@@ -85,6 +96,9 @@ export function addResult(figures: Figures, job: Job, result: JobResult): void {
 export function addFigures(figures: Figures, others: Figures): void {
   figures.seconds += others.seconds
   for (const [name, profile] of Object.entries(others.profiles)) addProfile(figures, name, profile)
+  for (const [name, histogram] of Object.entries(others.topologies)) {
+    addTopology(figures, name, histogram)
+  }
   for (const [kind, ranges] of Object.entries(others.done)) {
     for (const range of ranges) figures.done[kind] = addRange(figures.done[kind] ?? [], range)
   }
@@ -117,6 +131,18 @@ export function quantile(
 
 export function addCount(counts: Record<string, number>, name: string, by: number): void {
   counts[name] = (counts[name] ?? 0) + by
+}
+
+function histogramOf(times: readonly number[]): Record<string, number> {
+  const histogram: Record<string, number> = {}
+  for (const milliseconds of times) addCount(histogram, `${Math.round(milliseconds)}`, 1)
+  return histogram
+}
+
+function addTopology(figures: Figures, name: string, added: Record<string, number>): void {
+  const histogram = figures.topologies[name] ?? {}
+  figures.topologies[name] = histogram
+  for (const [milliseconds, runs] of Object.entries(added)) addCount(histogram, milliseconds, runs)
 }
 
 function emptyProfile(): ProfileFigures {

@@ -33,6 +33,8 @@ export interface JobResult {
   readonly marks: { readonly [name: string]: number }
   /** Of each seed that converged, in simulated milliseconds. */
   readonly convergence: readonly number[]
+  /** The same by how the fleet was linked. */
+  readonly topologies: { readonly [name in Topology]?: readonly number[] }
   readonly failures: readonly Failure[]
 }
 
@@ -41,6 +43,7 @@ const summed = ['operations', 'events', 'acked', 'survived'] as const
 export async function runJob(job: Job): Promise<JobResult> {
   const marks: { [name: string]: number } = {}
   const convergence: number[] = []
+  const topologies: { [name in Topology]?: number[] } = {}
   const failures: Failure[] = []
   const sums = { operations: 0, events: 0, acked: 0, survived: 0 }
   for (let seed = job.fromSeed; seed < job.fromSeed + job.seeds; seed++) {
@@ -50,11 +53,16 @@ export async function runJob(job: Job): Promise<JobResult> {
       marks[name] = (marks[name] ?? 0) + count
     }
     const reason = result.failure ?? (await differsAgain(job, result))
-    if (reason === undefined) convergence.push(result.convergenceMilliseconds)
-    else failures.push({ profile: job.profile, seed, reason })
+    if (reason !== undefined) {
+      failures.push({ profile: job.profile, seed, reason })
+      continue
+    }
+    convergence.push(result.convergenceMilliseconds)
+    const { topology } = result.plan
+    topologies[topology] = [...(topologies[topology] ?? []), result.convergenceMilliseconds]
   }
   const { profile, seeds } = job
-  return { profile, seeds, ...sums, marks, convergence, failures }
+  return { profile, seeds, ...sums, marks, convergence, topologies, failures }
 }
 
 /** What `simulate` is to be called with for a seed of a job. */

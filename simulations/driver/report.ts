@@ -13,6 +13,7 @@ import {
   markRows,
   profileRows,
   type Row,
+  topologyRows,
 } from './summary.ts'
 
 const fleetLine = 'real processes'
@@ -44,6 +45,7 @@ export function reliabilityReport(figures: Figures, plot: string): string {
     'Acked are changes (clock ticks of Yjs) that a flush acknowledged as durable at the relay, or as replicated where there is none, survived those of them that were there in the end. Converged is the simulated time from the healing of all faults until every replica, and the relay if there is one, held the same bytes.',
     table(profileRows(figures)),
     '## Time to convergence',
+    table(topologyRows(figures)),
     `![The part of all runs that had converged, by time](${plot})`,
     '## Faults that struck',
     table(faultRows(figures)),

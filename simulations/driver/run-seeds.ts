@@ -19,7 +19,7 @@ import type { DriverOptions } from './options.ts'
 import { runJobs } from './pool.ts'
 import { writeReport } from './report.ts'
 import { withoutRanges } from './seed-ranges.ts'
-import { faultRows, markRows, profileRows } from './summary.ts'
+import { faultRows, markRows, profileRows, topologyRows } from './summary.ts'
 
 const seedsPerJob = 10
 
@@ -147,6 +147,7 @@ function cut(from: number, end: number): { fromSeed: number; seeds: number }[] {
 
 function print(figures: Figures, { workers }: DriverOptions): void {
   console.log(columns(profileRows(figures)))
+  console.log(`\n${columns(topologyRows(figures))}`)
   console.log(`\nfaults fired\n${columns(faultRows(figures))}`)
   console.log(`\nsometimes\n${columns(markRows(figures))}`)
   for (const name of profileNames) {

@@ -1,4 +1,5 @@
 /** The figures as tables: what the driver prints at the end, and the report holds. */
+import { topologies } from '../nodes/fleet-plan.ts'
 import { profileNames } from '../run/profile.ts'
 import { addCount, allProfiles, type Figures, type ProfileFigures, quantile } from './figures.ts'
 
@@ -20,6 +21,17 @@ function profileRow(name: string, figures: ProfileFigures): Row {
   const [p50, p99] = [0.5, 0.99].map(part => seconds(quantile(convergence, part)))
   const lost = acked - survived
   return [name, seeds, operations, events, acked, survived, lost, p50 ?? '', p99 ?? '', failed]
+}
+
+/** One row for each way in which fleets were linked, under a head. */
+export function topologyRows(figures: Figures): Row[] {
+  const rows = topologies.flatMap((name): Row[] => {
+    const histogram = figures.topologies[name]
+    if (histogram === undefined) return []
+    const seeds = Object.values(histogram).reduce((sum, runs) => sum + runs, 0)
+    return [[name, seeds, ...[0.5, 0.99].map(part => seconds(quantile(histogram, part)))]]
+  })
+  return [['topology', 'seeds', 'converged p50', 'p99'], ...rows]
 }
 
 /** How often each fault struck, by profile. */

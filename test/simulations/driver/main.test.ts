@@ -30,7 +30,7 @@ describe('the simulator', () => {
     const directory = await temporaryDirectory()
     const flags = ['--topology', 'peers', '--profile', 'calm', '--seeds', '2', ...small]
     const { code, stdout } = await runSimulator(directory, ...flags)
-    expect(stdout).toMatch(/^converged: peers +2$/m)
+    expect(stdout).toMatch(/^peers +2 +[\d.]+ s +[\d.]+ s$/m)
     expect(code).toBe(0)
   })
 
@@ -107,6 +107,7 @@ describe('figures', () => {
     expect(page).toContain('5 seeds, 200 operations')
     expect(page).toMatch(/^\| crashing \| 5 \| 200 \|/m)
     expect(page).toContain('(page.svg)')
+    expect(page).toMatch(/^\| (?:relay|mesh|bridge|peers) \| \d \| [\d.]+ s \|/m)
     const plot = await readFile(join(directory, 'page.svg'), 'utf8')
     expect(plot).toMatch(/^<svg [\s\S]*crashing[\s\S]*<\/svg>\n$/)
   })
