@@ -11,7 +11,7 @@ import type { ErrorCode } from '../base/error.ts'
 import type { ByteDatabase, Entry, Operation } from './byte-database.ts'
 import type { ByteLevel } from './byte-level.ts'
 import { attempt as attemptWith } from './database-error.ts'
-import { checkLevelFiles } from './level-files.ts'
+import { checkLevelFiles, makeDirectory } from './level-files.ts'
 import type { KeyRange } from './level-keys.ts'
 
 /** A database of bytes in a directory, not opened yet. */
@@ -41,6 +41,7 @@ export class LevelDatabase implements ByteDatabase {
   ): Promise<LevelDatabase> {
     // Before it is made: it begins to open by itself.
     await checkLevelFiles(location)
+    await attempt('open the database', () => makeDirectory(location))
     const level = create(location)
     const database = new LevelDatabase(level)
     await attempt('open the database', () => level.open())

@@ -18,6 +18,21 @@ afterEach(() => directory.remove())
 const unavailable = { status: 'rejected', reason: { code: 'STORAGE_UNAVAILABLE' } }
 const update = updateSaying('x')
 
+describe('a directory', () => {
+  it('is made with all that is missing above it', async () => {
+    const storage = await openLevelStorage({ location: `${directory.path}/a/b/c` })
+    await storage.append('doc', update)
+    await storage.close()
+  })
+
+  it.skipIf(process.platform !== 'linux')('that cannot be made is refused', async () => {
+    for (const location of ['/proc/data', '/proc/data/deeper']) {
+      const opening = openLevelStorage({ location })
+      await expect(opening).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    }
+  })
+})
+
 describe('a failed write', () => {
   let level: FailingLevel
   let storage: Storage
