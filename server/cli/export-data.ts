@@ -4,6 +4,7 @@ import { StatemeshError } from '../../src/base/error.ts'
 import { exportJson } from '../../src/observe/debugger/json-export.ts'
 import type { StateDebugger } from '../../src/observe/debugger/state-debugger.ts'
 import { importDocuments } from '../../src/storage/level-import.ts'
+import { countText } from './count-text.ts'
 import { withSource } from './data-source.ts'
 import type { Outcome } from './outcome.ts'
 
@@ -33,7 +34,7 @@ export async function exportData(directory: string, flags: ExportFlags): Promise
     } else if (format === 'update') {
       await writeNew(output as string, await source.update(documents[0] as string))
     } else await writeDirectory(output as string, source, documents)
-    return { text: `${documents.length} documents to ${output}`, exitCode: 0 }
+    return { text: `${countText(documents.length, 'document')} to ${output}`, exitCode: 0 }
   })
 }
 

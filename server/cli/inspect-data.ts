@@ -4,6 +4,7 @@ import type { DocumentSnapshot, StateDebugger } from '../../src/observe/debugger
 import { pathText } from '../../src/observe/debugger/state-diff.ts'
 import { readIncarnation } from '../../src/storage/incarnation.ts'
 import type { Storage } from '../../src/storage/storage.ts'
+import { countText } from './count-text.ts'
 import { withSource } from './data-source.ts'
 import type { Outcome } from './outcome.ts'
 import { problemLines, stateLines } from './state-text.ts'
@@ -163,7 +164,9 @@ function storeLines({ generation, clean, unsynced, damaged }: StoreSummary): str
   const end = clean === false ? 'in use, or not closed cleanly' : 'closed cleanly'
   return [
     generation === undefined ? 'a database of stock y-leveldb' : `store ${generation}, ${end}`,
-    ...(unsynced.length > 0 ? [`not known at the relay: ${unsynced.length} documents`] : []),
+    ...(unsynced.length > 0
+      ? [`not known at the relay: ${countText(unsynced.length, 'document')}`]
+      : []),
     ...(damaged.length > 0 ? [`damaged updates set aside: ${damaged.length}`] : []),
     '',
   ]
@@ -173,8 +176,12 @@ function documentText(snapshot: DocumentSnapshot, { limit }: InspectFlags): stri
   const { document, state, items, conflicts, updates, bytes, writers, problems } = snapshot
   const { damaged, incomplete, lastWrite } = snapshot
   return [
-    `${document}: ${state.kind}, ${items} items, ${conflicts} in conflict`,
-    `${updates} updates, ${bytes} bytes, ${Object.keys(writers).length} writers`,
+    `${document}: ${state.kind}, ${countText(items, 'item')}, ${conflicts} in conflict`,
+    [
+      countText(updates, 'update'),
+      countText(bytes, 'byte'),
+      countText(Object.keys(writers).length, 'writer'),
+    ].join(', '),
     ...(lastWrite === undefined ? [] : [`last write ${timeText(lastWrite)}`]),
     ...(incomplete ? ['some updates wait for others that are missing'] : []),
     ...damaged.map(({ clock, reason }) => `update ${clock} is damaged: ${reason}`),

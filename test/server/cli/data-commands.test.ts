@@ -156,7 +156,9 @@ describe('a data directory of a process that was killed', () => {
   test('is exported as an update, and as a directory of y-leveldb, and imported from them', async () => {
     const places = await temporaryDirectory()
     const [update, level] = [join(places, 'users.update'), join(places, 'level')]
-    await exportData(killed, { format: 'update', output: update, document: [users] })
+    const one = { format: 'update' as const, output: update, document: [users] }
+    const { text } = await exportData(killed, one)
+    expect(text).toBe(`1 document to ${update}`)
     const doc = new Y.Doc()
     Y.applyUpdate(doc, await readFile(update))
     expect(doc.getMap('reg').size).toBe(2)
