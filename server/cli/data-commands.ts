@@ -5,17 +5,10 @@
  */
 import { type Command, InvalidArgumentError } from 'commander'
 import { toStatemeshError } from '../../src/base/error.ts'
-import { type CleanupFlags, cleanupData } from './cleanup-data.ts'
-import { type ExportFlags, exportData } from './export-data.ts'
-import { type ImportFlags, importData } from './import-data.ts'
-import {
-  type DiffFlags,
-  diffData,
-  type InspectFlags,
-  inspectData,
-  type RewindFlags,
-  rewindData,
-} from './inspect-data.ts'
+import type { CleanupFlags } from './cleanup-data.ts'
+import type { ExportFlags } from './export-data.ts'
+import type { ImportFlags } from './import-data.ts'
+import type { DiffFlags, InspectFlags, RewindFlags } from './inspect-data.ts'
 import { log } from './log.ts'
 import { failed, type Outcome } from './outcome.ts'
 
@@ -24,6 +17,7 @@ const limitDefault = 50
 const operationsDefault = 100_000
 const millisecondsDefault = 60_000
 
+/** What a command needs is loaded when it is run: that is the whole library, which a relay has no use for. */
 export function addDataCommands(program: Command): void {
   add(program, 'inspect', 'show what a data directory holds, or one document of it')
     .argument('<directory>', 'of a replica or a relay, running or not; or an exported file')
@@ -31,7 +25,9 @@ export function addDataCommands(program: Command): void {
     .option('--limit <rows>', 'how many rows are shown', parseCount, limitDefault)
     .option('--json', 'print JSON')
     .action((directory: string, document: string | undefined, flags: InspectFlags) =>
-      run('inspect', () => inspectData(directory, document, flags)),
+      run('inspect', async () =>
+        (await import('./inspect-data.ts')).inspectData(directory, document, flags),
+      ),
     )
   add(program, 'diff', 'show what differs between two places; exits with 1 if something does')
     .argument('<before>', 'a data directory, or an exported file')
@@ -40,7 +36,7 @@ export function addDataCommands(program: Command): void {
     .option('--limit <rows>', 'how many rows are shown', parseCount, limitDefault)
     .option('--json', 'print JSON')
     .action((before: string, after: string, flags: DiffFlags) =>
-      run('diff', () => diffData(before, after, flags)),
+      run('diff', async () => (await import('./inspect-data.ts')).diffData(before, after, flags)),
     )
   add(program, 'rewind', 'show a document as it was; changes nothing')
     .argument('<directory>', 'a data directory')
@@ -50,7 +46,9 @@ export function addDataCommands(program: Command): void {
     .option('--limit <rows>', 'how many rows are shown', parseCount, limitDefault)
     .option('--json', 'print JSON')
     .action((directory: string, document: string, flags: RewindFlags) =>
-      run('rewind', () => rewindData(directory, document, flags)),
+      run('rewind', async () =>
+        (await import('./inspect-data.ts')).rewindData(directory, document, flags),
+      ),
     )
   add(program, 'export', 'write documents as JSON, as a Yjs update, or as a y-leveldb directory')
     .argument('<directory>', 'a data directory')
@@ -59,7 +57,7 @@ export function addDataCommands(program: Command): void {
     .option('--output <path>', 'where to; JSON goes to stdout without it')
     .option('--values-only', 'JSON without the updates that make documents again exactly')
     .action((directory: string, flags: ExportFlags) =>
-      run('export', () => exportData(directory, flags)),
+      run('export', async () => (await import('./export-data.ts')).exportData(directory, flags)),
     )
   add(program, 'import', 'put documents into a data directory that no process has open')
     .argument('<directory>', 'of a replica or a relay; made if it is not there')
@@ -68,7 +66,9 @@ export function addDataCommands(program: Command): void {
     .option('--write', 'do it; without it, only say what would be written')
     .option('--json', 'print JSON')
     .action((directory: string, source: string, flags: ImportFlags) =>
-      run('import', () => importData(directory, source, flags)),
+      run('import', async () =>
+        (await import('./import-data.ts')).importData(directory, source, flags),
+      ),
     )
   add(program, 'cleanup', 'take away what rules no longer keep; exits with 1 if something is left')
     .requiredOption('--data <directory>', 'of a replica; that no process has open, but to show it')
@@ -79,7 +79,9 @@ export function addDataCommands(program: Command): void {
     .option('--operations <count>', 'at most about so many', parseCount, operationsDefault)
     .option('--milliseconds <count>', 'for at most so long', parseCount, millisecondsDefault)
     .option('--json', 'print JSON')
-    .action((flags: CleanupFlags) => run('cleanup', () => cleanupData(flags)))
+    .action((flags: CleanupFlags) =>
+      run('cleanup', async () => (await import('./cleanup-data.ts')).cleanupData(flags)),
+    )
 }
 
 function add(program: Command, name: string, description: string): Command {
