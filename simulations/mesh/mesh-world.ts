@@ -40,6 +40,8 @@ export class MeshWorld {
   readonly network: Network
   readonly meter: LinkMeter = new LinkMeter()
   readonly nodes: MeshNode[] = []
+  /** How often somebody was dialled. */
+  dials = 0
 
   constructor(seed: number) {
     this.world = new World({ seed })
@@ -141,7 +143,10 @@ export class MeshWorld {
   #transport(process: SimulatedProcess): Transport {
     const transport = this.network.transport(process)
     return {
-      dial: async (address, options) => this.meter.watch(await transport.dial(address, options)),
+      dial: async (address, options) => {
+        this.dials += 1
+        return this.meter.watch(await transport.dial(address, options))
+      },
     }
   }
 }

@@ -126,6 +126,7 @@ export class Mesh {
       addresses: this.#addresses,
       members: this.#members,
       links: () => this.#reliableLinks + this.#meeting,
+      isAlone: () => this.#links.size === 0,
       isOn: () => this.#state === 'connected',
     })
     this.#context = {
@@ -374,7 +375,7 @@ export class Mesh {
     }
     this.#greeting.delete(link)
     this.#links.set(identity.store, { link, from })
-    this.#search.found(identity.store)
+    this.#search.found(identity.store, this.#links.size === 1)
     const { store, address } = identity
     if (address !== undefined) this.#options.copies.found(store, address)
     if (other !== undefined) {

@@ -19,6 +19,8 @@ export interface PeerSearchOptions {
   members: Membership
   /** How many links there are, or may be in a moment. */
   links(): number
+  /** Whether nobody is linked. */
+  isAlone(): boolean
   /** Whether anybody is to be dialled. */
   isOn(): boolean
 }
@@ -28,6 +30,9 @@ const fillMilliseconds = 500
 
 /** How long an address is left alone that was dialled, within a factor of 2. */
 const pauseMilliseconds = 15_000
+
+/** The same where a replica has no link at all, and how soon it looks for another address then. */
+const alonePauseMilliseconds = 1_000
 
 /** For so long a peer is looked for whose link broke. */
 const lostMilliseconds = 600_000
@@ -57,27 +62,33 @@ export class PeerSearch {
 
   /** Dials whom it lacks, and now and then somebody whom it has lost. */
   fill(): void {
-    const { linksMin, random, time, transport, addresses, members, links } = this.#options
+    const { linksMin, random, time, transport, addresses, members, links, isAlone } = this.#options
     const now = time.monotonic()
     const candidates = shuffled(addresses.candidates(members.list()), random)
     const lacking = linksMin - links()
     const chosen = lacking > 0 ? candidates.slice(0, lacking) : this.#beyondNeed(candidates, now)
+    const pause = isAlone() ? alonePauseMilliseconds : pauseMilliseconds
     for (const { address, store } of chosen) {
       const known = addresses.know(address, transport, false)
       known.store ??= store === '' ? undefined : store
-      known.notBefore = now + (1 + randomFraction(random)) * pauseMilliseconds
+      known.notBefore = now + (1 + randomFraction(random)) * pause
       known.dial()
     }
+    if (isAlone()) this.#fillAfter((1 + randomFraction(random)) * alonePauseMilliseconds)
   }
 
   /** After a moment, so that many who lose a link at once do not dial at once. */
   fillLater(): void {
-    const { time, random, isOn } = this.#options
-    if (this.#cancelFill !== undefined || !isOn()) return
-    this.#cancelFill = time.after(randomFraction(random) * fillMilliseconds, () => {
-      this.#cancelFill = undefined
-      this.fill()
-    })
+    this.#fillAfter(randomFraction(this.#options.random) * fillMilliseconds)
+  }
+
+  /** There is a link to a store. After a time without any, others may be reached again as well. */
+  found(store: string, isFirst: boolean): void {
+    this.#lost.delete(store)
+    if (!isFirst) return
+    for (const address of this.#options.addresses.all) address.notBefore = 0
+    this.stop()
+    this.fillLater()
   }
 
   /** The link to a store broke. */
@@ -87,14 +98,18 @@ export class PeerSearch {
     this.#lost.set(store, now + lostMilliseconds)
   }
 
-  /** There is a link to a store. */
-  found(store: string): void {
-    this.#lost.delete(store)
-  }
-
   stop(): void {
     this.#cancelFill?.()
     this.#cancelFill = undefined
+  }
+
+  #fillAfter(milliseconds: number): void {
+    const { time, isOn } = this.#options
+    if (this.#cancelFill !== undefined || !isOn()) return
+    this.#cancelFill = time.after(milliseconds, () => {
+      this.#cancelFill = undefined
+      this.fill()
+    })
   }
 
   /** One of those who are lost; few replicas of a large mesh look at a time. */

@@ -25,6 +25,7 @@ function searching() {
   const search = new PeerSearch({
     ...{ time, random, transport, addresses, members, linksMin: 1 },
     links: () => 1,
+    isAlone: () => false,
     isOn: () => true,
   })
   return { time, members, search, dialled }

@@ -63,3 +63,24 @@ describe('a mesh that was cut in two', () => {
     60_000,
   )
 })
+
+describe('replicas that have lost all their links', () => {
+  it('are one mesh again within seconds, without many dials', { timeout: 30_000 }, async () => {
+    const mesh = new MeshWorld(testSeed())
+    await mesh.open(replicas)
+    await mesh.pass(60_000)
+    mesh.nodes.forEach((node, index) => {
+      mesh.separate([node], mesh.nodes.slice(index + 1), true)
+    })
+    await mesh.pass(120_000)
+    expect(mesh.nodes.map(({ replica }) => linkedOf(replica))).toEqual(Array(replicas).fill(0))
+    mesh.separate(mesh.nodes, mesh.nodes, false)
+    mesh.dials = 0
+    mesh.nodes[0]?.notes.set('k', 'v')
+    const all = () => mesh.nodes.every(({ notes }) => notes.has('k'))
+    expect(await mesh.until('all have it', all)).toBeLessThan(3_000)
+    await mesh.pass(10_000)
+    expect(mesh.dials / replicas).toBeLessThan(10)
+    await mesh.close()
+  })
+})
