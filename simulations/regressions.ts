@@ -100,4 +100,15 @@ export const regressions: readonly Regression[] = [
     topology: 'peers',
     found: 'a peer that came back on a new disk counted twice for a flush to three disks',
   },
+  {
+    seed: 1795274052,
+    profile: 'datagram',
+    operations: 176,
+    replicas: 4,
+    faults: ['datagrams', 'disconnect', 'stall'],
+    workloads: ['visitors', 'migrations'],
+    topology: 'relay',
+    found:
+      'siblings were held to be exact where a deletion had come ahead of a write that got lost on the way',
+  },
 ]
