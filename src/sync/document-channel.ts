@@ -293,7 +293,7 @@ export class DocumentChannel implements UpdateSource {
     }
     const frame = { type: 'update', channel, seq, update } as const
     if (isBulk && !this.#branch.isOne && this.#announce(frame)) return
-    this.#branch.sent(writerOf(update), seq)
+    if (this.#link.announces) this.#branch.sent(writerOf(update), seq)
     this.#send(frame)
   }
 
@@ -370,7 +370,9 @@ export class DocumentChannel implements UpdateSource {
       return undefined
     }
     try {
-      const writer = frame.type === 'update' ? writerOf(frame.update) : -1
+      // What nobody announces, as from a relay, is not to cost the look.
+      const tells = this.#link.announces && frame.type === 'update'
+      const writer = tells ? writerOf(frame.update) : -1
       const clock = this.document.clockOf(writer)
       if (!this.mayWrite) this.#checkReader(frame)
       else if (this.document.apply(frame.update, this) === 'gap') return () => this.#missed(frame)

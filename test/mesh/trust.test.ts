@@ -11,6 +11,7 @@ import {
   room,
   tokenVerifier,
 } from '../../src/index.ts'
+import { countingVerifier } from '../support/counting-verifier.ts'
 import { manualTime } from '../support/manual-time.ts'
 import { waitUntil } from '../support/wait-until.ts'
 import { cert, key } from './certificate.ts'
@@ -123,13 +124,7 @@ describe('peers with tokens', () => {
   it('ask for a fresh token in time, and go on with it', async () => {
     const time = manualTime()
     const tokens = tokenVerifier({ secret }, { time })
-    let verified = 0
-    const counting = {
-      verify: (text: string) =>
-        tokens.verify(text).finally(() => {
-          verified += 1
-        }),
-    }
+    const counting = countingVerifier(tokens)
     const mintThen = (subject: string, lifetime: number) =>
       mintToken(secret, { subject, grants: [everything], seconds: lifetime, time })
     let given = 0
@@ -144,8 +139,7 @@ describe('peers with tokens', () => {
     for (let second = 0; second < 180; second++) {
       await time.advanceAsync(1_000)
       await b.synced({ from: 'peers' }) // there and back
-      // Tokens are signed and verified in threads of their own, and time is not to go on before.
-      await waitUntil(() => verified === given)
+      await waitUntil(() => counting.verified === given)
       expect(linked(b)).toHaveLength(1)
     }
     expect(given).toBeGreaterThanOrEqual(3)

@@ -10,6 +10,7 @@ import {
 } from '../../src/index.ts'
 import { mintToken, tokenVerifier } from '../../src/trust/token.ts'
 import { runningRelay } from '../server/running-relay.ts'
+import { countingVerifier } from '../support/counting-verifier.ts'
 import { manualTime } from '../support/manual-time.ts'
 import { waitUntil } from '../support/wait-until.ts'
 
@@ -122,15 +123,8 @@ describe('a function that gives tokens', () => {
 
   test('keeps one link up beyond the end of a token', async () => {
     const time = manualTime()
-    const { verify } = tokenVerifier({ secret }, { time })
-    let verified = 0
-    const counting = {
-      verify: (token: string) =>
-        verify(token).finally(() => {
-          verified += 1
-        }),
-    }
-    const { url, events } = await runningRelay({ tokens: counting, time })
+    const tokens = countingVerifier(tokenVerifier({ secret }, { time }))
+    const { url, events } = await runningRelay({ tokens, time })
     let asked = 0
     const giveToken = () => {
       asked += 1
@@ -142,8 +136,7 @@ describe('a function that gives tokens', () => {
     for (let second = 0; second < 180; second++) {
       await time.advanceAsync(1_000)
       await replica.synced() // there and back
-      // Tokens are signed and verified in threads of their own, and time is not to go on before.
-      await waitUntil(() => verified === asked)
+      await waitUntil(() => tokens.verified === asked)
     }
     expect(asked).toBeGreaterThanOrEqual(4)
     users.set('a', '1')

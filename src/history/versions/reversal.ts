@@ -1,4 +1,5 @@
 /** Rollbacks and undos, and which writes they had not seen. */
+import { sameSibling } from '../../partition/policy/policy.ts'
 import type { AuditIndex } from '../audit/audit-index.ts'
 import { type AuditChange, type EntryName, entryId } from '../audit/audit-record.ts'
 import { builtOn } from './change-graph.ts'
@@ -46,12 +47,8 @@ function concurrentOf(key: string, reversal: LoggedReversal, index: AuditIndex):
   const own = reversal.write as EntryName
   const after = builtOn(key, index, [entryId(key, own)])
   return index.of(key).filter(change => {
-    return !isSeen(change, reversal) && !sameEntry(change, own) && !after.has(change)
+    return !isSeen(change, reversal) && !sameSibling(change, own) && !after.has(change)
   })
-}
-
-function sameEntry(a: EntryName, b: EntryName): boolean {
-  return a.writer === b.writer && a.timestamp === b.timestamp
 }
 
 function isSeen({ writer, clock }: AuditChange, { seen }: LoggedReversal): boolean {

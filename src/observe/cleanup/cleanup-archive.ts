@@ -2,11 +2,10 @@
  * What cleanup takes away, kept in a layer: the compressed archive on disk, or any other. A batch
  * has the name of its content, so that one that is archived again after a crash is there once.
  */
-
 import { StatemeshError } from '../../base/error.ts'
-import { sha256 } from '../../base/sha256.ts'
 import type { TimeSource } from '../../base/time.ts'
 import { HybridClock } from '../../clock/hybrid-clock.ts'
+import { hexDigest } from '../../history/view-digest.ts'
 import { readStateText, stateText } from '../../state/state-text.ts'
 import { KeyPattern } from '../../storage/layers/key-pattern.ts'
 import { type Layer, layerStamp } from '../../storage/layers/layer.ts'
@@ -43,9 +42,7 @@ export class CleanupArchive {
   /** Resolves when it is where the layer keeps it. @throws as `Layer.write` does */
   async write(batch: ArchivedBatch): Promise<void> {
     const value = new TextEncoder().encode(stateText(batch))
-    const name = [...sha256(value).subarray(0, 12)]
-      .map(byte => byte.toString(16).padStart(2, '0'))
-      .join('')
+    const name = hexDigest(value).slice(0, 24)
     const stamp = layerStamp(this.#clock.next(), writer)
     const record = { stamp, expiresAt: Number.POSITIVE_INFINITY, value }
     await this.#layer.write(`${batch.document}#${name}`, record)

@@ -25,13 +25,6 @@ export const resolutionBytesMax: number = 16 * 1024
 
 const separator = '\0'
 
-/** What tells a write of a key from the others. */
-export type WriteName = Pick<Sibling, 'writer' | 'timestamp'>
-
-export function sameWrite(a: WriteName, b: WriteName): boolean {
-  return a.writer === b.writer && a.timestamp === b.timestamp
-}
-
 /** What was in conflict, as the history has it. */
 export interface SettledSibling<Value = unknown> extends Omit<Sibling<Value>, 'value'> {
   /** What was written; undefined for a deletion, and where the values were too large to keep. */

@@ -1,7 +1,7 @@
 /** The resolutions that are kept in a document: read row by row, and bounded by whoever writes. */
 import * as Y from 'yjs'
 import { StatemeshError, toStatemeshError } from '../../base/error.ts'
-import { compareSiblings } from '../policy/policy.ts'
+import { compareSiblings, type SiblingName, sameSibling } from '../policy/policy.ts'
 import type { Problem } from '../register/register-view.ts'
 import { rootType } from '../root-type.ts'
 import {
@@ -13,8 +13,6 @@ import {
   resolutionsPerWriterMax,
   resolutionsRoot,
   type StoredResolution,
-  sameWrite,
-  type WriteName,
 } from './inbox-entry.ts'
 
 export class InboxHistory {
@@ -45,9 +43,9 @@ export class InboxHistory {
   }
 
   /** What these writes of a key resolved, the newest first. */
-  of(key: string, writes: readonly WriteName[]): StoredResolution[] {
+  of(key: string, writes: readonly SiblingName[]): StoredResolution[] {
     const made = [...(this.#byKey.get(key) ?? [])].filter(stored => {
-      return writes.some(write => sameWrite(write, stored))
+      return writes.some(write => sameSibling(write, stored))
     })
     return made.sort(compareSiblings)
   }

@@ -15,20 +15,11 @@ import type { ActorId } from '../../model/id.ts'
 import type { Sibling } from '../../model/partition-definition.ts'
 import { canonicalText, handOut } from '../../model/value.ts'
 import type { PartitionHost } from '../partition-host.ts'
-import { compareSiblings } from '../policy/policy.ts'
+import { compareSiblings, type SiblingName, sameSibling } from '../policy/policy.ts'
 import { registersRoot, rowName } from '../register/register-entry.ts'
 import type { Problem } from '../register/register-view.ts'
-import {
-  type SettledSibling,
-  type StoredResolution,
-  sameWrite,
-  settledSiblings,
-  type WriteName,
-} from './inbox-entry.ts'
+import { type SettledSibling, type StoredResolution, settledSiblings } from './inbox-entry.ts'
 import { InboxHistory } from './inbox-history.ts'
-
-/** What tells a sibling of a key from the others. */
-export type SiblingName = WriteName
 
 /** An answer to a conflict: one of its siblings, as it is. */
 export class PickedSibling {
@@ -209,7 +200,7 @@ export class Inbox<Value = unknown> {
   /** @param now the siblings of its key */
   #resolution(stored: StoredResolution, now: readonly Sibling[]): Resolution<Value> {
     const { key, actor, writer, timestamp, deleted, picked } = stored
-    const stands = !now.some(sibling => sameWrite(sibling, stored)) || agree(now)
+    const stands = !now.some(sibling => sameSibling(sibling, stored)) || agree(now)
     const status = stands ? 'resolved' : 'pending'
     const known = this.#handedOut.get(stored)
     if (known?.status === status) return known
@@ -258,7 +249,7 @@ function isImmutable({ value, siblings }: StoredResolution): boolean {
 }
 
 function indexOf(siblings: readonly Sibling[], name: SiblingName): number {
-  const index = siblings.findIndex(sibling => sameWrite(sibling, name))
+  const index = siblings.findIndex(sibling => sameSibling(sibling, name))
   if (index >= 0) return index
   throw new StatemeshError('CONFLICT_CHANGED', 'what was picked is not in conflict any more')
 }

@@ -13,8 +13,15 @@ import type { Sibling } from '../../model/partition-definition.ts'
  */
 export type Policy = (siblings: readonly Sibling[], reader: ActorId) => unknown
 
+/** What tells a sibling of a key from the others. */
+export type SiblingName = Pick<Sibling, 'writer' | 'timestamp'>
+
+export function sameSibling(a: SiblingName, b: SiblingName): boolean {
+  return a.writer === b.writer && a.timestamp === b.timestamp
+}
+
 /** What of a sibling says where it stands among the others. */
-type OrderedSibling = Pick<Sibling, 'timestamp' | 'writer'> & { readonly actor: string }
+type OrderedSibling = SiblingName & { readonly actor: string }
 
 /**
  * Orders siblings, the winner first: the later hybrid timestamp, then the greater actor, then the
