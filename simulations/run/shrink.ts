@@ -49,17 +49,17 @@ export async function shrink(
   failed: RunResult,
   runsMax = 60,
 ): Promise<Shrunk> {
-  let best = { cut: cutOf(failed), result: failed }
+  let best = { cut: cutOf(failed.plan), result: failed }
   let runs = 0
   const checker = checkerOf(failed)
   for (let found = true; found && runs < runsMax; ) {
     found = false
-    for (const cut of smaller(best.cut, failed.plan.operations)) {
+    for (const cut of smaller(best, failed.plan.operations)) {
       if (runs === runsMax) break
       runs += 1
       const result = await simulate(cutRun(options, cut))
       if (checkerOf(result) !== checker) continue
-      best = { cut: cutOf(result), result }
+      best = { cut, result }
       found = true
       break
     }
@@ -67,19 +67,24 @@ export async function shrink(
   return { ...best, runs }
 }
 
-function cutOf({ plan, operations }: RunResult): Cut {
+function cutOf({ operations, replicas, faults, workloads, topology }: Plan): Cut {
   return {
     operations,
-    replicas: plan.replicas,
-    faults: plan.faults.map(({ name }) => name),
-    workloads: plan.workloads.map(({ name }) => name),
-    topology: plan.topology,
+    replicas,
+    faults: faults.map(({ name }) => name),
+    workloads: workloads.map(({ name }) => name),
+    topology,
   }
 }
 
 /** The cuts next in size, the boldest first. */
-function* smaller(cut: Cut, operationsMax: number): Generator<Cut> {
+function* smaller({ cut, result }: Omit<Shrunk, 'runs'>, operationsMax: number): Generator<Cut> {
   const { operations, replicas, faults, workloads, topology } = cut
+  const done = result.operations
+  if (done + 1 < operations) {
+    // All is healed with the last operation, so what failed between two may take the second.
+    for (const enough of [done, done + 1]) yield { ...cut, operations: enough }
+  }
   if (topology !== 'relay') yield { ...cut, topology: 'relay', operations: operationsMax }
   if (workloads.length > 1) {
     // What is left is another run, which may take longer to fail.
