@@ -111,4 +111,23 @@ export const regressions: readonly Regression[] = [
     found:
       'siblings were held to be exact where a deletion had come ahead of a write that got lost on the way',
   },
+  {
+    seed: 20003024,
+    profile: 'crashing',
+    operations: 61,
+    replicas: 4,
+    faults: [
+      'replica crash',
+      'relay crash',
+      'replica restart',
+      'relay restart',
+      'slow fsync',
+      'full disk',
+      'crash in a compaction',
+    ],
+    workloads: ['logs', 'migrations'],
+    topology: 'relay',
+    found:
+      'a flush was taken to cover what others had written and the relay had forwarded early, when its disk was full',
+  },
 ]

@@ -60,6 +60,7 @@ export class Fleet {
         compactionUpdates: plan.replicaCompactionUpdates,
         evidence,
         guard,
+        forward: plan.forward,
         hasRelay: relay !== undefined && (topology !== 'bridge' || index < plan.bridges),
         copies,
         safest: relay === undefined ? { level: 'replicated', n: copies } : { level: 'durable' },

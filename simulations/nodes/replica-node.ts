@@ -1,5 +1,6 @@
 /** A machine that runs a replica: it starts, crashes, stops in peace, and starts again. */
 import * as Y from 'yjs'
+import type { Forwarding } from '../../server/relay-options.ts'
 import { present } from '../../src/base/assert.ts'
 import { StatemeshError } from '../../src/base/error.ts'
 import { documentName } from '../../src/model/document-name.ts'
@@ -40,6 +41,8 @@ export interface ReplicaNodeOptions {
   /** Where the relay asks for tokens. */
   guard: Guard | undefined
   hasRelay: boolean
+  /** When the relay passes on what it was sent. */
+  forward: Forwarding
   /** On how many disks a flush to several has what was written. */
   copies: number
   /** How a workload has what it writes kept as safely as this fleet can. */
@@ -194,11 +197,13 @@ export class ReplicaNode {
 
   /** Flushes to a level, or to the next one that this fleet has, and notes what that acknowledged. */
   flush(asked: FlushLevel): void {
-    const { evidence, mesh, hasRelay, copies } = this.#options
+    const { evidence, mesh, hasRelay, forward, copies } = this.#options
     const level =
       mesh && asked !== 'local' && !(hasRelay && asked === 'durable') ? 'replicated' : asked
     const { marks } = this.#world
-    const clocks = level === 'replicated' ? this.#ownClocks() : this.#allClocks()
+    // What the relay passes on when it is durable there is covered by what a flush says, too.
+    const coversAll = level === 'local' || (level === 'durable' && forward === 'durable')
+    const clocks = coversAll ? this.#allClocks() : this.#ownClocks()
     this.replica.flush({ level, n: copies, timeoutMilliseconds: 10_000 }).then(
       () => {
         marks.hit(`flush ${level}`)
@@ -216,12 +221,11 @@ export class ReplicaNode {
     )
   }
 
-  /** Whatever came from the relay was durable there before; so all that is here is covered. */
   #allClocks(): DocumentsClocks {
     return [...this.#docs].map(([name, doc]) => [name, copyClocks(doc)])
   }
 
-  /** Of what came from peers, or was written before a restart, `replicated` says nothing. */
+  /** Of what came from others, or was written before a restart, most flushes say nothing. */
   #ownClocks(): DocumentsClocks {
     return [...this.#docs].flatMap(([name, { clientID, store }]) => {
       const clock = Y.getState(store, clientID)
