@@ -107,6 +107,11 @@ export class PresenceBoard {
       .map(({ entry }) => entry)
   }
 
+  /** A member of this replica has left: what peers still pass on of it is old (B1). */
+  left({ clientID, clock }: AwarenessEntry): void {
+    this.#remove(clientID, clock)
+  }
+
   /** A link has ended: it takes back nothing any more. */
   unlinked(link: PresenceLink): void {
     for (const { from } of this.#heard.values()) from.delete(link)

@@ -75,7 +75,10 @@ export class Presences implements PresenceExchange {
         onSet: () => this.#announceSoon(room),
         onLeave: gone => {
           room.own.delete(presence)
-          if (gone !== undefined) this.#pass(room, [gone])
+          if (gone !== undefined) {
+            room.board.left(gone)
+            this.#pass(room, [gone])
+          }
           if (room.own.size === 0) this.#endRoom(room)
           else room.changed()
           release()

@@ -364,6 +364,17 @@ describe('a peer that says who is here', () => {
     await waitUntil(() => here.members().length === 2)
     expect(here.members().some(({ id }) => id === 5 || id === 6)).toBe(false)
   })
+
+  it('late cannot bring back who has left this replica', async () => {
+    const { replica, send, time, here } = await strangerOf()
+    const other = await replica.presence(scope)
+    other.set({ role: 'critic' })
+    await time.advanceAsync(60)
+    other.leave()
+    send({ clientID: other.id, clock: 1, state }, { clientID: 7, clock: 1, state })
+    await waitUntil(() => here.members().length > 1)
+    expect(here.members().map(({ id }) => id)).not.toContain(other.id)
+  })
 })
 
 describe('a member', () => {
