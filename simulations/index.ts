@@ -11,7 +11,7 @@ export {
   simulate,
 } from './agents/simulate-agents.ts'
 export { Violation } from './checkers/violation.ts'
-export { type Topology, topologies } from './nodes/fleet-plan.ts'
+export { type Topology, topologies } from './nodes/topology.ts'
 export type { Plan } from './run/plan.ts'
 export { type ProfileName, profileNames } from './run/profile.ts'
 export { type Cut, type Shrunk, shrink } from './run/shrink.ts'

@@ -1,6 +1,6 @@
 /** The front door for users: their agents and invariants under many seeds, until one fails. */
 
-import type { Topology } from '../nodes/fleet-plan.ts'
+import type { Topology } from '../nodes/topology.ts'
 import type { ProfileName } from '../run/profile.ts'
 import { type Cut, cutRun, shrink } from '../run/shrink.ts'
 import { type RunResult, simulate as run } from '../run/simulate.ts'

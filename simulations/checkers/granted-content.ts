@@ -52,11 +52,26 @@ export class GrantedContent {
     })
   }
 
+  /** In the time of the world. */
+  get now(): number {
+    return this.#options.world.now
+  }
+
+  /** Judges what somebody is shown of what another said about itself at a moment; whoever may read takes part. */
+  judgeSaid(
+    { reader, author, document }: { reader: string; author: string; document: DocumentName },
+    at: number,
+  ): void {
+    this.#options.world.marks.hit('presence came by a grant')
+    this.#expect(reader, 'read', document, at, `is shown what ${author} said`)
+    this.#expect(author, 'read', document, at, `said what ${reader} is shown`)
+  }
+
   #wrote(author: string, document: DocumentName, writer: number, end: number): void {
     const key = `${document} ${writer}`
     const known = this.#writers.get(key) ?? { author, writes: [] }
     this.#writers.set(key, known)
-    if (end > (known.writes.at(-1)?.end ?? 0)) known.writes.push({ end, at: this.#now })
+    if (end > (known.writes.at(-1)?.end ?? 0)) known.writes.push({ end, at: this.now })
   }
 
   #judge(reader: string, document: DocumentName, clocks: ReadonlyMap<number, number>): void {
@@ -87,7 +102,7 @@ export class GrantedContent {
   #expect(who: string, right: Right, document: DocumentName, since: number, what: string): void {
     const tokens = this.#options.authority.issued(who)
     if (tokens.some(token => this.#allowed(token, right, document, since))) return
-    const when = `between ${since.toFixed(1)} and ${this.#now.toFixed(1)} ms`
+    const when = `between ${since.toFixed(1)} and ${this.now.toFixed(1)} ms`
     const message = `${who} ${what} of ${document}: no token let it ${right} ${when}`
     throw new Violation('granted content', message)
   }
@@ -95,11 +110,7 @@ export class GrantedContent {
   #allowed(token: IssuedToken, right: Right, document: DocumentName, since: number): boolean {
     const { losses } = this.#options
     const until = losses.has('relay') ? token.until : Math.min(token.until, token.revoked)
-    if (until < since || token.from > this.#now) return false
+    if (until < since || token.from > this.now) return false
     return includesRight(new Grants(token.grants).right(document), right)
-  }
-
-  get #now(): number {
-    return this.#options.world.now
   }
 }

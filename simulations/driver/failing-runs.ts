@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path'
 import { z } from 'zod'
 import { StatemeshError } from '../../src/base/error.ts'
-import { topologies } from '../nodes/fleet-plan.ts'
+import { topologies } from '../nodes/topology.ts'
 import { type Regression, regressions } from '../regressions.ts'
 import { profileNames } from '../run/profile.ts'
 import { cutRun, shrink } from '../run/shrink.ts'

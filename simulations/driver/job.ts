@@ -1,5 +1,5 @@
 /** What the driver asks of a worker, and what it gets back. */
-import type { Topology } from '../nodes/fleet-plan.ts'
+import type { Topology } from '../nodes/topology.ts'
 import type { ProfileName } from '../run/profile.ts'
 import { type RunOptions, type RunResult, simulate } from '../run/simulate.ts'
 import { plantCanary } from '../trust/canary.ts'

@@ -1,7 +1,7 @@
 /** The command line of the simulator. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { StatemeshError } from '../../src/base/error.ts'
-import { type Topology, topologies } from '../nodes/fleet-plan.ts'
+import { type Topology, topologies } from '../nodes/topology.ts'
 import { type ProfileName, profileNames } from '../run/profile.ts'
 
 export interface DriverOptions {

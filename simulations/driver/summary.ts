@@ -1,5 +1,5 @@
 /** The figures as tables: what the driver prints at the end, and the report holds. */
-import { topologies } from '../nodes/fleet-plan.ts'
+import { topologies } from '../nodes/topology.ts'
 import { profileNames } from '../run/profile.ts'
 import { addCount, allProfiles, type Figures, type ProfileFigures, quantile } from './figures.ts'
 

@@ -77,7 +77,9 @@ async function seatPlayers(seat: () => FleetSeat, lives: number): Promise<Player
     await counterPlayer(seat()),
     await logPlayer(seat(), lives),
     await budgetPlayer(seat()),
-    await native.plan(dice.dice, { replicas: 1, clocksRight: true }).join(seat()),
+    await native
+      .plan(dice.dice, { replicas: 1, clocksRight: true, topology: 'relay' })
+      .join(seat()),
   ]
 }
 

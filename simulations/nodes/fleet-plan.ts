@@ -3,14 +3,7 @@ import type { Forwarding } from '../../server/relay-options.ts'
 import type { Workload } from '../workloads/workload.ts'
 import type { DiskConditions } from '../world/disk.ts'
 import type { NetworkConditions } from '../world/network.ts'
-
-/**
- * Who is linked with whom. `relay`: all with the relay alone. `mesh`: all with the relay, and with
- * peers. `bridge`: all with peers, and only some with the relay, by whom the others reach it. `peers`: with
- * one another, and there is no relay in the world.
- */
-export const topologies = ['relay', 'mesh', 'bridge', 'peers'] as const
-export type Topology = (typeof topologies)[number]
+import type { Topology } from './topology.ts'
 
 export interface FleetPlan {
   readonly replicas: number

@@ -1,5 +1,6 @@
 /** The machines of a run: some replicas and most often a relay, on a network, with what they are checked by. */
 import { GrantedContent } from '../checkers/granted-content.ts'
+import { checkNoTrace } from '../checkers/no-trace.ts'
 import { liveClocks } from '../oracle/document-clocks.ts'
 import { native, nativeDocument } from '../workloads/native.ts'
 import type { Guard, Player } from '../workloads/workload.ts'
@@ -10,10 +11,11 @@ import type { SimulatedProcess } from '../world/process.ts'
 import type { World } from '../world/world.ts'
 import { Authority } from './authority.ts'
 import { Evidence } from './evidence.ts'
-import type { FleetPlan, Topology } from './fleet-plan.ts'
+import type { FleetPlan } from './fleet-plan.ts'
 import { RelayNode } from './relay-node.ts'
 import { ReplicaNode } from './replica-node.ts'
 import { StockNode } from './stock-node.ts'
+import type { Topology } from './topology.ts'
 
 export class Fleet {
   readonly world: World
@@ -184,10 +186,11 @@ export class Fleet {
   /**
    * All has ended in peace.
    *
-   * @throws Violation where a disk lacks what was acknowledged
+   * @throws Violation where a disk lacks what was acknowledged, or has what is never to be stored
    */
   checkDisks(): void {
     this.relay?.checkDisk()
+    for (const { name, disk } of this.nodes) checkNoTrace(name, disk)
     const { replicated, losses } = this.evidence
     if (losses.size >= this.copies) return
     for (const document of replicated.documents()) {

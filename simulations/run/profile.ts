@@ -4,7 +4,7 @@ import type { Fault, FaultPlan } from '../faults/fault.ts'
 import { hostilePeer } from '../faults/hostile-peer.ts'
 import * as machine from '../faults/machine-faults.ts'
 import * as network from '../faults/network-faults.ts'
-import type { Topology } from '../nodes/fleet-plan.ts'
+import type { Topology } from '../nodes/topology.ts'
 import { workloads } from '../workloads/all.ts'
 import type { Workload } from '../workloads/workload.ts'
 import type { Dice } from '../world/dice.ts'
@@ -178,18 +178,22 @@ export function drawPlan(dice: Dice, profile: ProfileName, size: PlanSize): Plan
   const striking = [...faults, ...later].filter(
     ({ fault }) => topology !== 'peers' || fault.needsRelay !== true,
   )
+  const bridges = 1 + own.below(Math.max(1, plan.replicas - 1))
+  const peerLinks = own.pick([
+    { min: 1, max: 2 },
+    { min: 3, max: 4 },
+  ])
+  const copies = own.pick([2, 2, 3])
+  const company = workloads.filter(({ besides }) => besides !== undefined && own.chance(besides))
   return {
     ...plan,
-    workloads: chosen,
+    workloads: [...chosen, ...company],
     stockClients,
     idleMilliseconds,
     topology,
-    bridges: 1 + own.below(Math.max(1, plan.replicas - 1)),
-    peerLinks: own.pick([
-      { min: 1, max: 2 },
-      { min: 3, max: 4 },
-    ]),
-    copies: own.pick([2, 2, 3]),
+    bridges,
+    peerLinks,
+    copies,
     hostile: striking.some(({ fault }) => unusual.has(fault)),
     faults: striking,
     forward,
@@ -203,9 +207,9 @@ function drawTopology(dice: Dice, replicas: number): Topology {
 
 /** One to three, by their weights: each waits for its turn, and the first come. */
 function drawWorkloads(dice: Dice, mayBeGuarded: boolean): Workload[] {
-  const turns = workloads.map(workload => {
-    return { workload, after: dice.wait(1 / (workload.weight ?? 1)) }
-  })
+  const turns = workloads
+    .filter(({ besides }) => besides === undefined)
+    .map(workload => ({ workload, after: dice.wait(1 / (workload.weight ?? 1)) }))
   const inTurn = turns
     .sort((a, b) => a.after - b.after)
     .map(({ workload }) => workload)

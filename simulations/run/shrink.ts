@@ -3,7 +3,7 @@
  * checker still finds fault with it. What is left is what the failure needs.
  */
 import { present } from '../../src/base/assert.ts'
-import type { Topology } from '../nodes/fleet-plan.ts'
+import type { Topology } from '../nodes/topology.ts'
 import { workloads as ours } from '../workloads/all.ts'
 import type { Plan } from './plan.ts'
 import { type RunOptions, type RunResult, simulate } from './simulate.ts'

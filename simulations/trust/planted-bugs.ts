@@ -2,6 +2,7 @@
  * Bugs planted in the product, each of a kind that somebody has shipped. A tester that does not
  * find them is not to be trusted; the first, a disk that lies, is the canary.
  */
+import { RoomAwareness } from '../../server/awareness.ts'
 import { Channel } from '../../server/channel.ts'
 import { Room } from '../../server/room.ts'
 import { RoomContent } from '../../server/room-content.ts'
@@ -17,15 +18,17 @@ import { LogPartition } from '../../src/partition/log/log-partition.ts'
 import { OwnedRows } from '../../src/partition/owned-rows.ts'
 import { RegisterPartition } from '../../src/partition/register/register-partition.ts'
 import { RegisterView } from '../../src/partition/register/register-view.ts'
+import type { AwarenessEntry } from '../../src/protocol/awareness-update.ts'
 import { SecondaryIndex } from '../../src/query/secondary-index.ts'
 import { Incarnation } from '../../src/storage/incarnation.ts'
 import { Copies } from '../../src/sync/copies.ts'
 import { DocumentProgress } from '../../src/sync/document-progress.ts'
 import { Outbox } from '../../src/sync/outbox.ts'
+import { PresenceBoard } from '../../src/sync/presence-board.ts'
 import { Pass } from '../../src/trust/pass.ts'
 import { Revocations } from '../../src/trust/revocations.ts'
 import type { Fleet } from '../nodes/fleet.ts'
-import type { Topology } from '../nodes/fleet-plan.ts'
+import type { Topology } from '../nodes/topology.ts'
 import type { ProfileName } from '../run/profile.ts'
 import { DiskImage } from '../world/disk-image.ts'
 import { plantCanary } from './canary.ts'
@@ -452,6 +455,41 @@ export const plantedBugs: readonly PlantedBug[] = [
         set =>
           function (key, subject) {
             if (!missed()) set.call(this, key, subject)
+          },
+      )
+    },
+  },
+  {
+    name: 'the relay keeps what a closed connection has said of itself',
+    profile: 'calm',
+    plant: () => patchMethod(RoomAwareness.prototype, 'remove', () => () => []),
+  },
+  {
+    name: 'a member that falls silent stays',
+    profile: 'crashing',
+    topology: 'peers',
+    plant: () => patchMethod(PresenceBoard.prototype, 'expire', () => () => false),
+  },
+  {
+    name: 'what a member said before is taken for news now and then',
+    profile: 'calm',
+    topology: 'peers',
+    plant() {
+      const mistaken = everyNth(5)
+      return patchMethod(
+        PresenceBoard.prototype,
+        'apply',
+        apply =>
+          function (entries, from, at) {
+            const clocks = new Map(this.said.map(({ clientID, clock }) => [clientID, clock + 1]))
+            const later = ({ clientID, clock }: AwarenessEntry) =>
+              Math.max(clock, (mistaken() && clocks.get(clientID)) || 0)
+            return apply.call(
+              this,
+              entries.map(one => ({ ...one, clock: later(one) })),
+              from,
+              at,
+            )
           },
       )
     },

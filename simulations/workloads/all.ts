@@ -9,6 +9,7 @@ import { migrations } from './migrations.ts'
 import { modules } from './modules.ts'
 import { native } from './native.ts'
 import { permissions } from './permissions.ts'
+import { presence } from './presence.ts'
 import { queries } from './queries.ts'
 import { registers } from './registers.ts'
 import { transitions } from './transitions.ts'
@@ -30,4 +31,5 @@ export const workloads: readonly Workload[] = [
   visitors,
   permissions,
   queries,
+  presence,
 ]

@@ -16,6 +16,9 @@ const definitions = ['letters', 'ledgers', 'plans'].map(name =>
   definePartition<number, 'last-write-wins'>({ name, policy: 'last-write-wins' }),
 )
 
+/** What may be granted: some of it another workload may be there for. */
+const grantable = [...definitions.map(({ name }) => name), 'presence']
+
 const everything: readonly Grant[] = [{ scope: '*', partition: '*', rights: 'write' }]
 
 export const permissions: Workload = {
@@ -106,7 +109,7 @@ class PermissionsPlayer implements Player {
 
   #drawGrants(): Grant[] {
     const { dice } = this.#seat
-    return definitions.flatMap(({ name }) => {
+    return grantable.flatMap(name => {
       const right = dice.pick(['read', 'write', 'write', undefined] as const)
       return right === undefined ? [] : [{ scope: `${scope}`, partition: name, rights: right }]
     })

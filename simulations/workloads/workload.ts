@@ -12,6 +12,7 @@ import type { StateReplica } from '../../src/state/replica-port.ts'
 import type { FlushOptions } from '../../src/sync/flush-options.ts'
 import type { GrantedContent } from '../checkers/granted-content.ts'
 import type { Authority } from '../nodes/authority.ts'
+import type { Topology } from '../nodes/topology.ts'
 import type { Dice } from '../world/dice.ts'
 import type { Marks } from '../world/marks.ts'
 
@@ -73,14 +74,17 @@ export interface Conditions {
   readonly replicas: number
   /** Whether all clocks are within a second of the true time. */
   readonly clocksRight: boolean
+  readonly topology: Topology
 }
 
 export interface Workload {
   readonly name: string
-  /** Whether the relay asks for tokens; such a workload is alone in its run. */
+  /** Whether the relay asks for tokens; such a workload has no other in its run that takes turns. */
   readonly guarded?: true
   /** How often it is drawn by the side of others, 1 of itself: less where its operations cost much. */
   readonly weight?: number
+  /** In this part of all runs it is there besides, whatever others are; it takes no turn among them. */
+  readonly besides?: number
   /** Draws the options of a run. */
   plan(dice: Dice, conditions: Conditions): WorkloadRun
 }

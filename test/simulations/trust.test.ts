@@ -20,6 +20,9 @@ const quick: readonly [start: string, workload: string, checker: string][] = [
   ['a document is let go', 'visitors', 'no acked write lost'],
   ['a counter loses', 'counters', 'exact counters'],
   ['a peer acks before its fsync', 'registers', 'no acked write lost'],
+  ['the relay keeps what a closed', 'presence', 'true presence'],
+  ['a member that falls silent', 'presence', 'true presence'],
+  ['what a member said before', 'presence', 'true presence'],
   ['a flush to three machines counts a peer twice', 'registers', 'no acked write lost'],
 ]
 
