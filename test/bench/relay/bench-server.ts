@@ -46,11 +46,13 @@ export const oursUnread: ServerKind = {
   start: directory => startOurs(directory, ['--read-ahead-documents-max', '0']),
 }
 
+export const plainWsScript: string = fileURLToPath(new URL('./plain-ws-server.js', import.meta.url))
+
 /** `ws` alone: what is sent is sent on to everyone else, and nothing is kept. */
 export const plainWs: ServerKind = {
   name: 'ws',
   dialect: plain,
-  start: () => startScript(fileURLToPath(new URL('./plain-ws-server.js', import.meta.url))),
+  start: () => startScript(plainWsScript),
 }
 
 export interface ScriptOptions {

@@ -1,4 +1,6 @@
 /** What it costs a server that somebody joins a large document, in milliseconds of its CPU. */
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { inDirectory } from '../directory.ts'
@@ -8,6 +10,7 @@ import {
   type BenchServer,
   oursUnread,
   plainWs,
+  plainWsScript,
   relayData,
   type ServerKind,
   startScript,
@@ -20,6 +23,8 @@ import { MessageSplitter } from './raw-socket.ts'
 const entries = 100_000
 const padding = 'x'.repeat(65)
 const document = 'room:large/notes'
+const smallDocument = 'room:small/notes'
+const smallBytes = 100
 const joins = 10
 const joinsAtOnce = 20
 /** Each with a join behind it: one alone says little. */
@@ -28,90 +33,115 @@ const changes = 5
 export interface JoinCosts {
   /** By somebody who has nothing. */
   join: number
+  /** By each of twenty who come at once. */
+  atOnce: number
   /** Each just after another entry was written. */
   afterChange: number
   /** The first one after a restart, of a document that was in use before it. */
   afterRestart: number
   /** The same where it was not in use, and has to be read for it. */
   unread: number
-  /** The first time that LevelDB alone reads as much, and `ws` sends it. */
-  stored: number
-  /** By each of twenty who come at once. */
-  atOnce: number
   /** By somebody who lacks the last ten entries. */
   tenBehind: number
-  /** Of the document as it is sent. */
-  bytes: number
+  /** What `ws` alone pays for as many bytes. */
+  plain: SendCosts
 }
 
+export interface SendCosts {
+  send: number
+  /** To each of twenty who ask at once. */
+  atOnce: number
+  /** For the first time after a start, from memory. */
+  afterStart: number
+  /** The same, read by LevelDB first. */
+  stored: number
+}
+
+/** Each cost of `ws` is taken right after that of the server: the machine is not always as fast. */
 export function measureJoins(kind: ServerKind): Promise<JoinCosts> {
   pin(process.pid, loadCore)
   return inDirectory(async directory => {
-    let server = await kind.start(directory)
+    const servers: BenchServer[] = []
+    const started = async (starting: Promise<BenchServer>): Promise<BenchServer> => {
+      const server = await starting
+      servers.push(server)
+      return server
+    }
     try {
+      const server = await started(kind.start(directory))
+      const ws = await started(plainWs.start(directory))
       await write(server, kind, 1, entries)
       // The first to join has to wait for what is prepared for all.
-      await join(server, kind)
+      const bytes = await join(server, kind)
+      // As many as the server has served by now.
+      await repeated(3, () => plainSend(ws, bytes))
       // Compactions pause for four times as long as they take.
       await untilIdle(server, 40)
-      let bytes = 0
-      const joined = await cost(server, joins, async () => {
-        bytes = await join(server, kind)
-      })
-      const atOnce =
-        (await cost(server, 1, () => Promise.all(times(joinsAtOnce, () => join(server, kind))))) /
-        joinsAtOnce
+      const joined = await cost(server, joins, () => join(server, kind))
+      const send = await cost(ws, joins, () => plainSend(ws, bytes))
+      const joinedAtOnce = await costAtOnce(server, () => join(server, kind))
+      const atOnce = await costAtOnce(ws, () => plainSend(ws, bytes))
       const tenBehind = await cost(server, joins, () => join(server, kind, entries - 10))
       let afterChange = 0
       for (let entry = entries + 1; entry <= entries + changes; entry++) {
         await write(server, kind, entry, entry)
-        afterChange += (await cost(server, 1, () => join(server, kind))) / changes
+        // Without a pause, in which a compaction of what has changed may begin.
+        afterChange += (await cost(server, 1, () => join(server, kind), 0)) / changes
       }
       await untilIdle(server, 40)
       await server.stop('SIGTERM')
-      server = await kind.start(directory)
-      const afterRestart = await firstJoin(server, kind)
-      await server.stop('SIGTERM')
-      server = await oursUnread.start(directory)
-      const unread = await firstJoin(server, kind)
-      await server.stop('SIGTERM')
-      server = await startStored(directory)
-      await readStored(server, '')
-      await untilIdle(server)
-      const stored = await cost(server, 1, () => readStored(server, document))
-      return { join: joined, atOnce, afterChange, afterRestart, unread, stored, tenBehind, bytes }
+      const again = await started(kind.start(directory))
+      const afterRestart = await firstCost(again, name => join(again, kind, 0, name))
+      await again.stop('SIGTERM')
+      const holding = await started(startHolding(directory, bytes))
+      const afterStart = await firstCost(holding, name =>
+        plainSend(holding, name === document ? bytes : smallBytes),
+      )
+      const unready = await started(oursUnread.start(directory))
+      const unread = await firstCost(unready, name => join(unready, kind, 0, name))
+      await unready.stop('SIGTERM')
+      const reading = await started(startStored(directory))
+      const stored = await firstCost(reading, name => readStored(reading, name))
+      const plain = { send, atOnce, afterStart, stored }
+      return {
+        join: joined,
+        atOnce: joinedAtOnce,
+        afterChange,
+        afterRestart,
+        unread,
+        tenBehind,
+        plain,
+      }
     } finally {
-      await server.stop()
+      for (const server of servers) await server.stop()
     }
   })
 }
 
-/** The first join of a server that was just started. */
-async function firstJoin(server: BenchServer, kind: ServerKind): Promise<number> {
-  // A process that has never served anybody has its code to compile first; so has that of `ws`.
-  await join(server, kind, 0, 'room:small/notes')
+/** The cost of the first join, or what stands for it, of a server that was just started. */
+async function firstCost(
+  server: BenchServer,
+  join: (document: string) => Promise<unknown>,
+): Promise<number> {
+  // A process that has never served anybody has its code to compile first.
+  await join(smallDocument)
   await untilIdle(server)
-  return cost(server, 1, () => join(server, kind))
+  return cost(server, 1, () => join(document))
 }
 
-/** What sending that many bytes costs `ws` alone. */
-export function measurePlainSend(bytes: number): Promise<number> {
-  return inDirectory(async directory => {
-    const server = await plainWs.start(directory)
-    const question = Buffer.alloc(4)
-    question.writeUInt32BE(bytes)
-    const send = async () => {
-      const client = await connectClient({ url: server.url, dialect: plainWs.dialect, document })
-      client.send([question])
-      await received(client, bytes)
-    }
-    try {
-      await send()
-      return await cost(server, joins, send)
-    } finally {
-      await server.stop()
-    }
-  })
+/** `ws` alone, with so many bytes in memory that it has never sent. */
+async function startHolding(directory: string, bytes: number): Promise<BenchServer> {
+  const file = path.join(directory, 'held')
+  await writeFile(file, Buffer.alloc(bytes, 1))
+  return startScript(plainWsScript, { args: [file] })
+}
+
+/** Has `ws` alone send so many bytes. */
+async function plainSend({ url }: BenchServer, bytes: number): Promise<void> {
+  const question = Buffer.alloc(4)
+  question.writeUInt32BE(bytes)
+  const client = await connectClient({ url, dialect: plainWs.dialect, document })
+  await answered(client, question, ({ length }) => length === bytes)
 }
 
 function startStored(directory: string): Promise<BenchServer> {
@@ -121,15 +151,26 @@ function startStored(directory: string): Promise<BenchServer> {
 
 async function readStored({ url }: BenchServer, name: string): Promise<void> {
   const client = await connectClient({ url, dialect: plainWs.dialect, document })
+  const question = Buffer.from(name === document ? name : '')
+  await answered(client, question, message => message.equals(Buffer.from('end')))
+}
+
+/** Sends a message; resolves when the answer has come and the socket is closed. */
+async function answered(
+  client: BenchClient,
+  question: Buffer,
+  isLast: (message: Buffer) => boolean,
+): Promise<void> {
   const splitter = new MessageSplitter()
-  const ended = new Promise<void>(resolve => {
+  const arrived = new Promise<void>(resolve => {
     client.onBytes(chunk => {
-      if (splitter.push(chunk).some(message => message.equals(Buffer.from('end')))) resolve()
+      if (splitter.push(chunk).some(isLast)) resolve()
     })
   })
-  client.send([Buffer.from(name)])
-  await ended
+  client.send([question])
+  await arrived
   client.end()
+  await client.closed
 }
 
 /** Waits until a server has done what it puts off, such as a compaction. */
@@ -146,14 +187,23 @@ async function cost(
   server: BenchServer,
   times: number,
   work: () => Promise<unknown>,
+  pauseMilliseconds: number = 150,
 ): Promise<number> {
   const before = server.cpuSeconds()
-  for (let left = times; left > 0; left--) await work()
+  await repeated(times, work)
+  // What a server puts off belongs to it: what it does when a client has left, and its log.
+  await sleep(pauseMilliseconds)
   return ((server.cpuSeconds() - before) * 1000) / times
 }
 
-function times<Result>(count: number, make: () => Result): Result[] {
-  return Array.from({ length: count }, make)
+/** The same of calls that come together. */
+async function costAtOnce(server: BenchServer, work: () => Promise<unknown>): Promise<number> {
+  const together = () => Promise.all(Array.from({ length: joinsAtOnce }, work))
+  return (await cost(server, 1, together)) / joinsAtOnce
+}
+
+async function repeated(times: number, work: () => Promise<unknown>): Promise<void> {
+  for (let left = times; left > 0; left--) await work()
 }
 
 /** Writes entries of the one writer there is; resolves when others can see them. */
@@ -212,16 +262,6 @@ async function join(
   client.end()
   await client.closed
   return bytes
-}
-
-async function received(client: BenchClient, bytes: number): Promise<void> {
-  const splitter = new MessageSplitter()
-  await new Promise<void>(resolve => {
-    client.onBytes(chunk => {
-      if (splitter.push(chunk).some(({ length }) => length === bytes)) resolve()
-    })
-  })
-  client.end()
 }
 
 /** The state vector of somebody who has the writer's first entries, as Yjs encodes it. */

@@ -1,13 +1,16 @@
 /**
  * What `ws` alone costs: each message is sent to every other socket, and a message of four bytes
- * asks for that many bytes. Nothing is checked and nothing is kept.
+ * asks for that many bytes, of the file in the argument where there is one. Nothing is checked and
+ * nothing is kept.
  */
+import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 
+const [, , file] = process.argv
 const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false })
 const rooms = new Map<string, Set<WebSocket>>()
-let large: Buffer = Buffer.alloc(0)
+let large: Buffer = file === undefined ? Buffer.alloc(0) : readFileSync(file)
 
 server.on('connection', (webSocket, { url = '/' }) => {
   const room = rooms.get(url) ?? new Set()
@@ -29,6 +32,6 @@ server.on('listening', () => {
 })
 
 function ofSize(bytes: number): Buffer {
-  if (large.length !== bytes) large = Buffer.alloc(bytes, 1)
-  return large
+  if (large.length < bytes) large = Buffer.alloc(bytes, 1)
+  return large.subarray(0, bytes)
 }
