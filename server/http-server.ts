@@ -1,7 +1,6 @@
 /** The relay on a TCP port: WebSockets of both dialects, and its pages. */
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { StatemeshError } from '../src/base/error.ts'
 import { subprotocol } from '../src/protocol/frame.ts'
@@ -10,7 +9,7 @@ import { answerPage } from './http-pages.ts'
 import type { RelayMetrics } from './metrics.ts'
 import type { Relay } from './relay.ts'
 import { type AllowedOrigins, addressOf, isAllowedOrigin, tokenOf } from './upgrade-request.ts'
-import { acceptedLink } from './websocket-link.ts'
+import { acceptUpgrade } from './websocket-link.ts'
 
 export interface ListenOptions {
   /** Default `127.0.0.1`. */
@@ -69,7 +68,14 @@ export async function listen(relay: Relay, options: ListenOptions = {}): Promise
   )
   server.on('upgrade', (request, socket, head) => {
     if (isAllowedOrigin(request.headers.origin, origins)) {
-      upgrade(relay, sockets, { request, socket, head, addressHeader })
+      acceptUpgrade(sockets, { request, socket, head }, (link, { protocol }) => {
+        relay.accept(link, {
+          path: request.url ?? '/',
+          subprotocol: protocol === '' ? undefined : protocol,
+          address: addressOf(request, addressHeader),
+          token: tokenOf(request),
+        })
+      })
     } else {
       socket.on('error', () => socket.destroy())
       socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
@@ -92,28 +98,6 @@ export async function listen(relay: Relay, options: ListenOptions = {}): Promise
       }
     },
   }
-}
-
-interface Upgrade {
-  request: IncomingMessage
-  socket: Duplex
-  head: Buffer
-  addressHeader: string | undefined
-}
-
-function upgrade(
-  relay: Relay,
-  sockets: WebSocketServer,
-  { request, socket, head, addressHeader }: Upgrade,
-): void {
-  sockets.handleUpgrade(request, socket, head, webSocket => {
-    relay.accept(acceptedLink(webSocket, socket), {
-      path: request.url ?? '/',
-      subprotocol: webSocket.protocol === '' ? undefined : webSocket.protocol,
-      address: addressOf(request, addressHeader),
-      token: tokenOf(request),
-    })
-  })
 }
 
 function bind(server: Server, host: string, port: number): Promise<void> {

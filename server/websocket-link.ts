@@ -2,21 +2,38 @@
  * The link over a WebSocket that a relay has accepted, with batches written past `ws`, which would
  * frame them anew. The longest message is the `maxPayload` of its `WebSocketServer`.
  */
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { WebSocket } from 'ws'
+import type { WebSocket, WebSocketServer } from 'ws'
 import { TurnCork } from '../src/transport/turn-cork.ts'
 import { type WebSocketLike, WebSocketLink } from '../src/transport/websocket-link.ts'
 import { type BatchLink, type MessageBatch, messageHeader } from './message-batch.ts'
 
+/** What the HTTP server's `upgrade` event brings. */
+export interface Upgrade {
+  request: IncomingMessage
+  /** The TCP socket. */
+  socket: Duplex
+  head: Buffer
+}
+
 /**
- * Makes the link; to be called in the callback of `handleUpgrade`, before any message can arrive. The
- * WebSocket must not compress: only then has all that was sent before been given to the TCP socket,
- * and the order is kept.
+ * Answers an upgrade and makes the link; one that is no WebSocket's is refused. The answer leaves
+ * in one write with what is sent on the link at once.
  *
- * @param socket the TCP socket of the HTTP server's `upgrade` event
+ * @param sockets must not compress: only then has all that was sent before been given to the TCP
+ * socket, and the order is kept
  */
-export function acceptedLink(webSocket: WebSocket, socket: Duplex): BatchLink {
-  return new AcceptedLink(webSocket, socket, new TurnCork(socket))
+export function acceptUpgrade(
+  sockets: WebSocketServer,
+  { request, socket, head }: Upgrade,
+  onLink: (link: BatchLink, webSocket: WebSocket) => void,
+): void {
+  const cork = new TurnCork(socket)
+  cork.hold()
+  sockets.handleUpgrade(request, socket, head, webSocket =>
+    onLink(new AcceptedLink(webSocket, socket, cork), webSocket),
+  )
 }
 
 class AcceptedLink extends WebSocketLink implements BatchLink {

@@ -9,7 +9,7 @@ import {
   type MessageBatch,
   sendBatch,
 } from '../../server/message-batch.ts'
-import { acceptedLink } from '../../server/websocket-link.ts'
+import { acceptUpgrade } from '../../server/websocket-link.ts'
 import { createMemoryNetwork } from '../../src/transport/memory-transport.ts'
 import { waitUntil } from '../support/wait-until.ts'
 
@@ -34,9 +34,7 @@ async function linked(): Promise<{ link: BatchLink; received: Uint8Array[]; clie
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false })
   const accepted = new Promise<BatchLink>(resolve => {
     server.on('upgrade', (request, socket, head) =>
-      sockets.handleUpgrade(request, socket, head, webSocket =>
-        resolve(acceptedLink(webSocket, socket)),
-      ),
+      acceptUpgrade(sockets, { request, socket, head }, resolve),
     )
   })
   server.listen(0, '127.0.0.1')

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer as createTcpServer, Socket } from 'node:
 import type { Duplex } from 'node:stream'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { acceptedLink } from '../../server/websocket-link.ts'
+import { acceptUpgrade } from '../../server/websocket-link.ts'
 import type { DialOptions, Link } from '../../src/transport/transport.ts'
 import { websocketTransport } from '../../src/transport/websocket-transport.ts'
 import {
@@ -38,8 +38,8 @@ async function listen(
   const http = createServer()
   const webSockets = new WebSocketServer({ noServer: true, maxPayload: messageBytesMax })
   http.on('upgrade', (request, socket, head) => {
-    webSockets.handleUpgrade(request, socket, head, webSocket => {
-      onAccepted({ request, socket, webSocket, link: acceptedLink(webSocket, socket) })
+    acceptUpgrade(webSockets, { request, socket, head }, (link, webSocket) => {
+      onAccepted({ request, socket, webSocket, link })
     })
   })
   http.listen(0, '127.0.0.1')
@@ -211,8 +211,9 @@ describe('the upgrade request', () => {
 })
 
 describe('one turn of sends', () => {
+  const tcp = Socket.prototype as unknown as { _write(): void; _writev(): void }
+
   it.each(['dialled', 'accepted'] as const)('leaves the %s end as one write', async side => {
-    const tcp = Socket.prototype as unknown as { _write(): void; _writev(): void }
     const gathered = vi.spyOn(tcp, '_writev')
     const single = vi.spyOn(tcp, '_write')
     const { dialled, accepted } = await openOne()
@@ -229,6 +230,20 @@ describe('one turn of sends', () => {
     await recorder.received(50)
     expect(sender.bufferedBytes).toBe(0)
     expect([gathered.mock.calls.length, single.mock.calls.length]).toEqual([1, 0])
+  })
+
+  it('leaves together with the answer to an upgrade', async () => {
+    const gathered = vi.spyOn(tcp, '_writev')
+    const single = vi.spyOn(tcp, '_write')
+    let socket: Duplex | undefined
+    const { address } = await listen(accepted => {
+      socket = accepted.socket
+      accepted.link.send(pattern(100))
+    })
+    const recorder = new Recorder(await websocketTransport().dial(address, dialOptions))
+    await recorder.received(1)
+    const writes = ({ mock }: typeof single) => mock.contexts.filter(by => by === socket).length
+    expect([writes(gathered), writes(single)]).toEqual([1, 0])
   })
 })
 
