@@ -134,6 +134,19 @@ describe('the command line', () => {
     for (const line of lines) expect(JSON.parse(line)).toHaveProperty('event')
   })
 
+  test('logs what is well a little later, and all of it before it ends', async () => {
+    const relay = await relayOn(await temporaryDirectory())
+    await frameClient(relay.url)
+    await waitUntil(() => relay.stderr().includes('"connected"'))
+    await relay.kill('SIGTERM')
+    const events = relay
+      .stderr()
+      .split('\n')
+      .filter(Boolean)
+      .map(line => JSON.parse(line).event)
+    expect(events).toEqual(['connected', 'signal', 'draining', 'disconnected', 'closed'])
+  })
+
   test('says PORT_UNAVAILABLE and exits with 1 when the port is taken', async () => {
     const holder = createServer().listen(0, '127.0.0.1')
     onTestFinished(() => void holder.close())
