@@ -95,9 +95,8 @@ export class VersionStore<Value> {
     return this.#heads().map(({ version }) => version)
   }
 
-  /** A version by its id, or the newest of a name. @throws VERSION_UNKNOWN */
-  find(idOrName: string): Version {
-    const versions = this.list()
+  /** A version by its id, or the newest of a name, among all. @throws VERSION_UNKNOWN */
+  find(idOrName: string, versions: readonly Version[] = this.list()): Version {
     const found =
       versions.find(({ id }) => id === idOrName) ?? versions.find(({ name }) => name === idOrName)
     if (found !== undefined) return found
@@ -145,8 +144,9 @@ export class VersionStore<Value> {
         registers.set(key, chunks[index])
       }
     })
-    const version = this.find(id)
-    this.#dropSurplus(version)
+    const versions = this.list()
+    const version = this.find(id, versions)
+    this.#dropSurplus(version, versions)
     return version
   }
 
@@ -166,8 +166,10 @@ export class VersionStore<Value> {
     const id = randomId(this.#random)
     const registers = this.#registers
     registers.set(`reversal:${id}`, { kind, target, keys, seen, ...(write && { write }) })
-    for (const { id: old } of this.reversals().slice(reversalsMax)) {
-      registers.delete(`reversal:${old}`)
+    if (this.#keys('reversal:').length > reversalsMax) {
+      for (const { id: old } of this.reversals().slice(reversalsMax)) {
+        registers.delete(`reversal:${old}`)
+      }
     }
     return id
   }
@@ -194,11 +196,14 @@ export class VersionStore<Value> {
     return heads.filter(({ version }) => owner === undefined || version.actor === owner)
   }
 
+  #keys(prefix: string): string[] {
+    return [...this.#registers.keys()].filter(key => key.startsWith(prefix))
+  }
+
   /** What is there under a prefix, the newest first; what is malformed is left out. */
   #read<Content>(prefix: string, parse: (value: unknown) => Content | undefined) {
     const registers = this.#registers
-    const found = [...registers.keys()].flatMap(key => {
-      if (!key.startsWith(prefix)) return []
+    const found = this.#keys(prefix).flatMap(key => {
       const [entry] = registers.siblings(key)
       const value = parse(entry?.value)
       if (entry === undefined || value === undefined) return []
@@ -210,8 +215,8 @@ export class VersionStore<Value> {
   }
 
   /** Never the one just taken: where clocks differ it may seem older than those that are there. */
-  #dropSurplus({ id, name: own }: Version): void {
-    const others = this.list().filter(version => {
+  #dropSurplus({ id, name: own }: Version, versions: readonly Version[]): void {
+    const others = versions.filter(version => {
       return version.id !== id && (version.name !== undefined) === (own !== undefined)
     })
     for (const version of others.slice(this.#definition.versionsMax - 1)) this.remove(version)
