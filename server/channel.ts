@@ -37,7 +37,7 @@ export interface ChannelLink {
   readonly receivedAt: number
   /** Acks an update as durable that arrived at a moment. */
   durable(receivedAt: number): void
-  /** An update has arrived. @throws RATE_LIMITED */
+  /** An update has arrived. */
   arrived(bytes: number): void
   /** Judges an update that brings something. @throws RATE_LIMITED */
   admit(structure: UpdateStructure, known: StateVector): void

@@ -7,15 +7,11 @@ const burstSeconds = 2
 
 export function conductSizes(limits: Readonly<RelayLimits>): ConductSizes {
   const { updatesPerSecondMax, bytesPerSecondMax, joinsPerSecondMax, offencesMax } = limits
-  const { newWritersPerSecondMax, newWritersMax, channelsMax, messageBytesMax } = limits
+  const { newWritersPerSecondMax, newWritersMax, channelsMax } = limits
   return {
     offencesMax,
     updates: { perSecond: updatesPerSecondMax, burst: updatesPerSecondMax * burstSeconds },
-    bytes: {
-      perSecond: bytesPerSecondMax,
-      // One message of the longest kind must fit, whatever the rate.
-      burst: Math.max(bytesPerSecondMax * burstSeconds, messageBytesMax),
-    },
+    bytes: { perSecond: bytesPerSecondMax, burst: bytesPerSecondMax * burstSeconds },
     joins: {
       perSecond: joinsPerSecondMax,
       // A replica that comes back opens all its documents at once.

@@ -56,7 +56,7 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
   readonly id: number
   readonly address: string | undefined
   readonly #pressure: LinkPressure
-  readonly #intake: LinkIntake
+  readonly #intake: LinkIntake<Frame>
   readonly #access: LinkAccess
   readonly #conduct: Conduct
   /** From when the peer first asks for a blob or brings one. */
@@ -91,10 +91,10 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
     this.#conduct = new Conduct(relay.conduct, this.#lastReceived)
     this.#pressure = new LinkPressure(this, relay)
     this.#intake = new LinkIntake({
-      time: relay.time,
-      // Parts of a stream are counted where they can be refused by their numbers.
-      admits: (frame, now) => isPartOfStream(frame) || this.#conduct.admits(frame, now),
+      ...{ link, time: relay.time },
+      admits: (frame, now) => this.#conduct.admits(frame, now),
       handle: frames => this.#onFrames(frames),
+      onThrottled: () => relay.throttled(id),
       onFlood: error => this.#end(error),
     })
     link.start({
@@ -119,7 +119,6 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
       send: frame => this.send(frame),
       right: document => this.#access.blobRight(document),
       bytesMax: this.#relay.limits.blobBytesMax,
-      charge: bytes => this.#conduct.blob(bytes),
       writable: () => this.#pressure.writable(),
     })
   }
@@ -209,6 +208,7 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
 
   tick(now: number): void {
     const { deadMilliseconds, pingMilliseconds } = this.#relay.limits
+    if (this.throttled) this.#lastReceived = now // it is we who do not listen
     if (now - this.#lastReceived >= deadMilliseconds) {
       return this.close(closeCodes.silent, 'nothing was received for too long')
     }
@@ -235,6 +235,10 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
     return this.link.bufferedBytes
   }
 
+  get throttled(): boolean {
+    return this.#intake.throttles
+  }
+
   get receivedAt(): number {
     return this.#lastReceived
   }
@@ -246,7 +250,6 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
 
   arrived(bytes: number): void {
     this.#relay.meter.update(bytes)
-    this.#conduct.update(bytes)
   }
 
   admit(structure: UpdateStructure, known: StateVector): void {
@@ -263,9 +266,8 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
   #onMessage(message: Uint8Array): void {
     if (this.#draining) return
     this.#lastReceived = this.#relay.time.monotonic()
-    this.#conduct.arrived(this.#lastReceived)
     try {
-      this.#intake.take(decodeMessage(message))
+      this.#intake.take(decodeMessage(message), message.length)
     } catch (thrown) {
       this.#fail(thrown)
     }
@@ -284,7 +286,6 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
 
   #fail(thrown: unknown): void {
     const ours = thrown instanceof StatemeshError
-    if (ours && thrown.code === 'RATE_LIMITED') return this.#end(thrown)
     const { code, message } = toStatemeshError(thrown, 'FRAME_INVALID')
     const level = ours ? 'warn' : 'error'
     const event = ours ? 'rejected' : 'failure'
@@ -341,7 +342,6 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
 
   #onAwareness({ channel: number, update }: FrameOf<'awareness'>): void {
     const entries = readAwareness(update, this.#relay.limits)
-    if (entries.length === 0) this.#conduct.join() // it is answered with all that is known
     const subject = this.#access.subject
     this.#withPeerChannel(number, 0, channel => channel.say(entries, subject, this.#lastReceived))
   }
@@ -478,11 +478,6 @@ export class LinkConnection implements Connection, ChannelLink, PressedLink {
     this.#lastSent = this.#relay.time.monotonic()
     this.link.send(message)
   }
-}
-
-/** Updates are counted by their channels, which can refuse them alone; acks answer our own. */
-function isPartOfStream({ type }: Frame): boolean {
-  return type === 'update' || type === 'state' || type === 'ack'
 }
 
 function malformed(why: string): StatemeshError {

@@ -8,6 +8,8 @@ export interface RelayMeter {
   acked(milliseconds: number): void
   /** Something was refused, with a code. */
   rejected(code: string): void
+  /** A connection began to be throttled. */
+  throttled(): void
   /** The log of a document was compacted. */
   compacted(): void
 }
@@ -18,5 +20,6 @@ export const silentMeter: RelayMeter = {
   committed: () => undefined,
   acked: () => undefined,
   rejected: () => undefined,
+  throttled: () => undefined,
   compacted: () => undefined,
 }

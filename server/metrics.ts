@@ -11,6 +11,8 @@ import type { RelayMeter } from './meter.ts'
 /** What is looked at when the figures are asked for. */
 export interface RelayGauges {
   readonly connections: number
+  /** Those that are read no further for now, since they send more than they may. */
+  readonly throttled: number
   readonly rooms: number
   /** Those that refuse what is new, since the storage failed. */
   readonly readOnlyRooms: number
@@ -40,8 +42,10 @@ export class RelayMetrics implements RelayMeter {
   // Numbers of our own: a counter of the registry costs more than the rest of an update's way.
   #updates = 0
   #updateBytes = 0
+  #throttled = 0
   #gauges: () => RelayGauges = () => ({
     connections: 0,
+    throttled: 0,
     rooms: 0,
     readOnlyRooms: 0,
     readAhead: 0,
@@ -57,6 +61,12 @@ export class RelayMetrics implements RelayMeter {
     const total = (name: string, help: string, read: () => number) =>
       new Counter({ name: `statemesh_${name}_total`, help, registers, collect: count(read) })
     gauge('connections', 'Open connections', () => this.#gauges().connections)
+    gauge(
+      'throttled_connections',
+      'Connections that are read no further for now, since they send more than they may',
+      () => this.#gauges().throttled,
+    )
+    total('throttled', 'Times that a connection began to be throttled', () => this.#throttled)
     gauge('rooms', 'Documents in memory', () => this.#gauges().rooms)
     gauge(
       'read_only_rooms',
@@ -110,6 +120,10 @@ export class RelayMetrics implements RelayMeter {
 
   rejected(code: string): void {
     this.#rejected.inc({ code })
+  }
+
+  throttled(): void {
+    this.#throttled += 1
   }
 
   compacted(): void {

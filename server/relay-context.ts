@@ -31,6 +31,8 @@ export interface RelayContext {
   /** A channel number that was never used. */
   freshChannel(): number
   report(event: RelayEvent): void
+  /** A connection sends more than it may, and is read more slowly from now on. */
+  throttled(connection: number): void
   /** A connection's link has ended. */
   disconnected(connection: Connection, code: number): void
 }
@@ -43,6 +45,8 @@ export interface Connection {
   readonly address: string | undefined
   /** Bytes that wait for it to read them. */
   readonly queuedBytes: number
+  /** Whether it is read no further for now, since it sends more than it may. */
+  readonly throttled: boolean
   /** Does what is due at `now` (monotonic). */
   tick(now: number): void
   /** Stops taking in what arrives. */

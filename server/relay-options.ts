@@ -21,6 +21,7 @@ export interface RelayLimits {
   joinsPerSecondMax: number
   newWritersMax: number
   newWritersPerSecondMax: number
+  stockThrottledMilliseconds: number
   offencesMax: number
   quarantineCountMax: number
   quarantineBytesMax: number
@@ -57,6 +58,7 @@ export const defaultRelayLimits: Readonly<RelayLimits> = {
   joinsPerSecondMax: 200,
   newWritersMax: documentWritersMax,
   newWritersPerSecondMax: 4,
+  stockThrottledMilliseconds: 10_000,
   offencesMax: 10,
   quarantineCountMax: 100,
   quarantineBytesMax: 64 * 1024,
@@ -99,6 +101,8 @@ export const limitReasons: Readonly<Record<keyof RelayLimits, string>> = {
     "Clients that a connection brings to documents that did not know them: one whole document's",
   newWritersPerSecondMax:
     'How fast a connection may bring more of them. A process needs one for all its documents',
+  stockThrottledMilliseconds:
+    'A stock socket throttled without a break for this long is closed with 1013: its next sync brings what waits as one update',
   offencesMax: 'Invalid updates and names of a connection before it is closed with 4400',
   quarantineCountMax: 'Refused updates that are kept to be looked at',
   quarantineBytesMax: 'Of each, at most this many bytes',
@@ -144,6 +148,7 @@ export interface RelayEvent extends Partial<Omit<CompactionReport, 'document'>> 
     | 'disconnected'
     | 'rejected'
     | 'renewed'
+    | 'throttled'
     | 'compacted'
     | 'compaction-failed'
     | 'damaged'

@@ -64,6 +64,7 @@ export class RelayVitals {
       committed: (updates, bytes, milliseconds) => meter.committed(updates, bytes, milliseconds),
       acked: milliseconds => meter.acked(milliseconds),
       rejected: code => meter.rejected(code),
+      throttled: () => meter.throttled(),
       compacted: () => meter.compacted(),
     }
   }

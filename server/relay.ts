@@ -185,6 +185,12 @@ export class Relay {
       freshChannel: () => this.#freshChannel(),
       quarantine: item => this.#quarantine.add({ ...item, at: this.time.now() }),
       report: event => this.#onEvent(event),
+      throttled: connection => {
+        meter.throttled()
+        const message = 'it sends more than it may, and is read more slowly'
+        const code = 'RATE_LIMITED'
+        this.#onEvent({ level: 'warn', event: 'throttled', connection, code, message })
+      },
       disconnected: (connection, code) => this.#disconnected(connection, code),
     }
     this.#blobs = new BlobCollector({
@@ -247,12 +253,17 @@ export class Relay {
   /** What is going on at this moment. */
   gauges(): RelayGauges {
     let queuedBytes = 0
+    let throttled = 0
     let readOnlyRooms = 0
-    for (const connection of this.#connections) queuedBytes += connection.queuedBytes
+    for (const connection of this.#connections) {
+      queuedBytes += connection.queuedBytes
+      if (connection.throttled) throttled += 1
+    }
     for (const room of this.#rooms.values()) if (room.readOnly) readOnlyRooms += 1
     const { size: connections } = this.#connections
     const { documents: readAhead } = this.#readAhead
-    return { connections, rooms: this.#rooms.size, readOnlyRooms, readAhead, queuedBytes }
+    const { size: rooms } = this.#rooms
+    return { connections, throttled, rooms, readOnlyRooms, readAhead, queuedBytes }
   }
 
   /**

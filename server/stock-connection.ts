@@ -22,6 +22,7 @@ import {
   type YWebsocketMessage,
 } from '../src/protocol/y-websocket.ts'
 import { Conduct } from '../src/sync/conduct.ts'
+import { LinkIntake } from '../src/sync/link-intake.ts'
 import type { Link } from '../src/transport/transport.ts'
 import { accessDenied } from '../src/trust/access.ts'
 import { includesRight } from '../src/trust/grants.ts'
@@ -64,6 +65,7 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
   /** By its token, of which there is no other in this dialect. */
   readonly #mayWrite: boolean
   readonly #conduct: Conduct
+  readonly #intake: LinkIntake<YWebsocketMessage>
   /** What came before the document was loaded; undefined from then on. */
   #early: Uint8Array[] | undefined = []
   #earlyBytes = 0
@@ -91,6 +93,14 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
     this.#room = relay.room(document)
     this.#conduct = new Conduct(relay.conduct, this.#lastSent)
     this.#pressure = new LinkPressure(this, relay)
+    this.#intake = new LinkIntake({
+      ...{ link, time: relay.time },
+      admits: (decoded, now) => this.#admits(decoded, now),
+      handle: decoded => this.#onDecodedAll(decoded),
+      onThrottled: () => relay.throttled(id),
+      throttledMillisecondsMax: relay.limits.stockThrottledMilliseconds,
+      onFlood: error => this.refused(error),
+    })
     this.#pass = relay.access && this.#newPass(relay, token)
     const right = this.#pass === undefined ? 'admin' : this.#pass.right(document)
     this.#mayWrite = includesRight(right, 'write')
@@ -138,6 +148,10 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
     return this.link.bufferedBytes
   }
 
+  get throttled(): boolean {
+    return this.#intake.throttles
+  }
+
   tick(now: number): void {
     if (now - this.#lastSent < this.#relay.limits.keepAliveMilliseconds) return
     if (this.#pressure.writable()) this.#sendBytes(keepAliveMessage)
@@ -169,7 +183,7 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
     this.#sendAwareness()
     const early = this.#early ?? []
     this.#early = undefined
-    for (const message of early) this.#handle(message)
+    for (const message of early) this.#take(message)
   }
 
   begin(updates: readonly Uint8Array[], seq: number): void {
@@ -206,8 +220,7 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
   }
 
   #onMessage(message: Uint8Array): void {
-    this.#conduct.arrived(this.#relay.time.monotonic())
-    if (this.#early === undefined) return this.#handle(message)
+    if (this.#early === undefined) return this.#take(message)
     this.#earlyBytes += message.length
     this.#early.push(message)
     if (this.#earlyBytes > this.#relay.limits.messageBytesMax) {
@@ -215,20 +228,43 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
     }
   }
 
-  #handle(bytes: Uint8Array): void {
+  #take(bytes: Uint8Array): void {
     if (this.#draining) return
     try {
       const message = decodeYWebsocketMessage(bytes)
-      if (message !== undefined) this.#onDecoded(message)
+      if (message !== undefined) this.#intake.take([message], bytes.length)
     } catch (thrown) {
       this.#fail(thrown)
+    }
+  }
+
+  #admits(message: YWebsocketMessage, now: number): boolean {
+    switch (message.type) {
+      case 'sync-request':
+      case 'query-awareness':
+        return this.#conduct.admitsJoin(now)
+      case 'sync-answer':
+      case 'update':
+        return this.#conduct.admitsUpdate(message.update.length, now)
+      default:
+        return this.#conduct.admitsRequest(now)
+    }
+  }
+
+  #onDecodedAll(messages: readonly YWebsocketMessage[]): void {
+    for (const message of messages) {
+      if (this.#draining) return
+      try {
+        this.#onDecoded(message)
+      } catch (thrown) {
+        this.#fail(thrown)
+      }
     }
   }
 
   #onDecoded(message: YWebsocketMessage): void {
     switch (message.type) {
       case 'sync-request':
-        this.#conduct.join()
         this.#feed.restart()
         return this.#room.resync(this, readStateVector(message.stateVector))
       case 'sync-answer':
@@ -237,10 +273,8 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
       case 'update':
         return this.#write(message.update, 'update')
       case 'awareness':
-        this.#conduct.request()
         return this.#say(message.payload)
       case 'query-awareness':
-        this.#conduct.join()
         return this.#sendAwareness()
       case 'ack-request':
         this.#acks ??= new StockAcks()
@@ -259,7 +293,6 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
 
   #write(update: Uint8Array, kind: 'answer' | 'update'): void {
     this.#relay.meter.update(update.length)
-    this.#conduct.update(update.length)
     if (this.#awaitsStorage) return this.#passOver()
     const position = this.#accept(update)
     if (position !== 'gap') {
@@ -351,6 +384,7 @@ export class StockConnection implements Connection, RoomMember, FeedSink, Presse
   #onClose(code: number): void {
     this.#draining = true
     this.#pressure.stop()
+    this.#intake.stop()
     this.#pass?.stop()
     this.#room.leave(this)
     this.#relay.disconnected(this, code)

@@ -23,6 +23,8 @@ export class LinkMeter {
       get bufferedBytes() {
         return link.bufferedBytes
       },
+      pause: () => link.pause(),
+      resume: () => link.resume(),
       close: (code, reason) => link.close(code, reason),
     }
   }

@@ -37,6 +37,7 @@ export class SimulatedLink implements Link {
   #state: 'open' | 'closing' | 'closed' = 'open'
   #ownEnding: Ending | undefined
   #brokenEarly = false
+  #paused = false
   #cancelGivingUp: (() => void) | undefined
 
   constructor(options: SimulatedLinkOptions) {
@@ -56,7 +57,8 @@ export class SimulatedLink implements Link {
 
   /** Whether packets can be handed to it. */
   get ready(): boolean {
-    return this.#handlers !== undefined || !this.process.alive
+    if (!this.process.alive) return true
+    return this.#handlers !== undefined && !(this.#paused && this.#state === 'open')
   }
 
   get isOpen(): boolean {
@@ -76,6 +78,15 @@ export class SimulatedLink implements Link {
     const bytes = pooledCopy(message, message.length)
     this.#options.onSent(bytes)
     this.#send({ kind: 'message', bytes })
+  }
+
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.#incoming?.resume()
   }
 
   close(code: number, reason: string): void {
@@ -124,6 +135,7 @@ export class SimulatedLink implements Link {
     this.#state = 'closing'
     this.#ownEnding = ending
     this.#send({ kind: 'ending', ending })
+    this.#incoming?.resume()
     const { world } = this.process
     this.#cancelGivingUp = world.after(closeMillisecondsMax, 'close gives up', () =>
       this.breakOff(),

@@ -7,8 +7,12 @@ export interface BucketSize {
   readonly burst: number
 }
 
+/** What is owed is paid after so long at the latest, however much was spent at once. */
+const owedSecondsMax = 20
+
 export class TokenBucket {
   readonly #size: BucketSize
+  /** Below zero is what is owed. */
   #left: number
   #at: number
 
@@ -19,20 +23,29 @@ export class TokenBucket {
     this.#at = now
   }
 
-  /** Whether `amount` may be taken at the moment `now`. */
-  holds(amount: number, now: number): boolean {
-    if (now > this.#at) {
-      const { perSecond, burst } = this.#size
-      this.#left = Math.min(burst, this.#left + ((now - this.#at) * perSecond) / 1000)
-      this.#at = now
-    }
-    return amount <= this.#left
-  }
-
   /** Takes `amount` at the moment `now`; false, and nothing taken, if there is less. */
   take(amount: number, now: number): boolean {
-    if (!this.holds(amount, now)) return false
+    this.#fill(now)
+    if (amount > this.#left) return false
     this.#left -= amount
     return true
+  }
+
+  /** Whether there is anything at the moment `now`, so that some may be spent. */
+  affords(now: number): boolean {
+    this.#fill(now)
+    return this.#left > 0
+  }
+
+  /** Takes `amount`, of which only the size is known too late: what there is not is owed. */
+  spend(amount: number): void {
+    this.#left = Math.max(this.#left - amount, -owedSecondsMax * this.#size.perSecond)
+  }
+
+  #fill(now: number): void {
+    if (now <= this.#at) return
+    const { perSecond, burst } = this.#size
+    this.#left = Math.min(burst, this.#left + ((now - this.#at) * perSecond) / 1000)
+    this.#at = now
   }
 }

@@ -25,8 +25,6 @@ export interface BlobDeskOptions {
   right(document: string): 'read' | 'write' | undefined
   /** The largest blob that is taken. */
   bytesMax: number
-  /** Called before bytes are taken or sent. @throws RATE_LIMITED */
-  charge(bytes: number): void
   /** Whether the other end reads what it has been sent. */
   writable(): boolean
 }
@@ -67,9 +65,9 @@ export class BlobDesk {
     this.#closed = true
   }
 
-  /** @throws ACCESS_DENIED, BLOB_TOO_LARGE, BLOB_DAMAGED, RATE_LIMITED */
+  /** @throws ACCESS_DENIED, BLOB_TOO_LARGE, BLOB_DAMAGED */
   #check(question: Question): BlobRef {
-    const { right, bytesMax, charge } = this.#options
+    const { right, bytesMax } = this.#options
     const { document, hash, bytes, index, type } = question
     const held = right(document)
     if (held === undefined || (type === 'blobPut' && held !== 'write')) {
@@ -82,7 +80,6 @@ export class BlobDesk {
       if (bytes > bytesMax) throw tooLarge(bytes, bytesMax)
       if (question.piece.length > chunkBytes) throw tooLarge(question.piece.length, chunkBytes)
     }
-    charge(type === 'blobPut' ? question.piece.length : Math.min(bytes, chunkBytes))
     return { blob: nameOfHash(hash), bytes }
   }
 

@@ -1,12 +1,13 @@
 /**
  * How much one link may ask of a relay or a replica: rates of updates, bytes, joins and new writers, and
- * how often it may send what is refused. Beyond them it is told so, and served again later.
+ * how often it may send what is refused. What comes faster waits; only new writers are refused for now.
  */
 import { StatemeshError } from '../base/error.ts'
 import { type BucketSize, TokenBucket } from '../base/token-bucket.ts'
 import type { StateVector } from '../model/update-check.ts'
 import type { UpdateStructure } from '../model/update-structure.ts'
 import type { Frame } from '../protocol/frame.ts'
+import { chunkBytes } from '../storage/blobs/blob-ref.ts'
 
 /** A client that sends them is broken or hostile; everything else may happen to anyone. */
 const offences: ReadonlySet<string> = new Set(['UPDATE_INVALID', 'DOCUMENT_NAME_INVALID'])
@@ -35,7 +36,7 @@ export class Conduct {
   /** Writers that count once, in however many documents they write. */
   readonly #own = new Set<number>()
   #offences = 0
-  /** When the message arrived that is being handled. */
+  /** When something was admitted last. */
   #now: number
 
   constructor(sizes: ConductSizes, now: number) {
@@ -48,55 +49,54 @@ export class Conduct {
     this.#writers = new TokenBucket(sizes.writers, now)
   }
 
-  /** A message has arrived. */
-  arrived(now: number): void {
-    this.#now = now
-  }
-
-  /** Whether a frame of a link, whose parts nobody else counts, may be handled at a moment. */
+  /** Whether a frame of a link may be handled at a moment; it then counts. */
   admits(frame: Frame, now: number): boolean {
-    this.#now = now
     switch (frame.type) {
       case 'ack':
-        return true
+      case 'pong':
+        return true // they answer our own
       case 'announce':
-        return this.#takeUpdate(frame.outline.length)
+        return this.admitsUpdate(frame.outline.length, now)
       case 'skip':
-        return this.#updates.take(1, this.#now)
+        return this.admitsUpdate(0, now)
       case 'state':
       case 'update':
-        return this.#takeUpdate(frame.update.length)
+        return this.admitsUpdate(frame.update.length, now)
+      case 'blobPut':
+        return this.#take(this.#requests, frame.piece.length, now)
+      case 'blobWant':
+        return this.#take(this.#requests, Math.min(frame.bytes, chunkBytes), now)
       case 'open':
       case 'resync':
       case 'introduce':
       case 'digest':
       case 'interest':
       case 'members':
-        return this.#joins.take(1, this.#now)
+        return this.admitsJoin(now)
+      case 'awareness':
+        return isAboutNobody(frame.update) ? this.admitsJoin(now) : this.admitsRequest(now)
       default:
-        return this.#requests.take(1, this.#now)
+        return this.admitsRequest(now)
     }
   }
 
-  /** @throws RATE_LIMITED */
-  update(bytes: number): void {
-    if (!this.#updates.take(1, this.#now)) throw limited('updates')
-    if (!this.#bytes.take(bytes, this.#now)) throw limited('bytes')
+  admitsUpdate(bytes: number, now: number): boolean {
+    return this.#take(this.#updates, bytes, now)
   }
 
-  /** A piece of a blob, whichever way it goes. @throws RATE_LIMITED */
-  blob(bytes: number): void {
-    if (!this.#bytes.take(bytes, this.#now)) throw limited('bytes')
+  /** Of what makes this end read and send a document, or all that is said in it. */
+  admitsJoin(now: number): boolean {
+    return this.#take(this.#joins, 0, now)
   }
 
-  /** Anything else that makes this end work. @throws RATE_LIMITED */
-  request(): void {
+  /** Of anything else that makes this end work. */
+  admitsRequest(now: number): boolean {
+    return this.#take(this.#requests, 0, now)
+  }
+
+  /** Something that no honest end sends often. @throws RATE_LIMITED */
+  odd(): void {
     if (!this.#requests.take(1, this.#now)) throw limited('messages')
-  }
-
-  /** What makes this end read and send a document. @throws RATE_LIMITED */
-  join(): void {
-    if (!this.#joins.take(1, this.#now)) throw limited('joins')
   }
 
   /** An update that brings something to a document of a known state. @throws RATE_LIMITED */
@@ -107,10 +107,13 @@ export class Conduct {
     for (const client of fresh) if (this.#own.size < ownWritersMax) this.#own.add(client)
   }
 
-  /** Both or nothing: a frame that has to wait is tried again and again. */
-  #takeUpdate(bytes: number): boolean {
-    if (!this.#updates.holds(1, this.#now) || !this.#bytes.take(bytes, this.#now)) return false
-    return this.#updates.take(1, this.#now)
+  /** What is too large for what there is keeps the next one waiting. */
+  #take(counted: TokenBucket, bytes: number, now: number): boolean {
+    this.#now = now
+    if (!counted.affords(now) || (bytes > 0 && !this.#bytes.affords(now))) return false
+    counted.spend(1)
+    this.#bytes.spend(bytes)
+    return true
   }
 
   /** Whether something that was refused was one too many. */
@@ -118,6 +121,10 @@ export class Conduct {
     if (offences.has(code)) this.#offences += 1
     return this.#offences > this.#offencesMax
   }
+}
+
+function isAboutNobody(awareness: Uint8Array): boolean {
+  return awareness[0] === 0
 }
 
 function limited(what: string): StatemeshError {

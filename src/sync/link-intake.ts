@@ -1,93 +1,125 @@
 /**
- * Lets the frames of a link in as fast as the other end may send them. What comes faster waits here,
- * in its order, so that an honest peer with much to say is slowed down and not cut off; who sends on
- * all the same is.
+ * Lets what arrives on a link in as fast as the other end may send it. What comes faster waits here,
+ * in its order, and the link is read no further, so that an honest end with much to say is slowed
+ * down: nothing of it is refused or sent twice.
  */
 import { StatemeshError } from '../base/error.ts'
 import { Queue } from '../base/queue.ts'
 import type { CancelTimer, TimeSource } from '../base/time.ts'
-import type { Frame } from '../protocol/frame.ts'
+import type { Link } from '../transport/transport.ts'
 
-export interface LinkIntakeOptions {
+export interface LinkIntakeOptions<Item> {
+  link: Pick<Link, 'pause' | 'resume'>
   time: TimeSource
-  /** Whether a frame may be handled at a moment (monotonic). */
-  admits(frame: Frame, now: number): boolean
-  handle(frames: readonly Frame[]): void
-  /** More waits than may. */
+  /** Whether an item may be handled at a moment (monotonic); it then counts. */
+  admits(item: Item, now: number): boolean
+  handle(items: readonly Item[]): void
+  /** Something waits, after a time in which nothing had to. */
+  onThrottled?(): void
+  /** It has gone on for so long; any time unless given. */
+  throttledMillisecondsMax?: number
+  /** It went on for longer, or the link cannot be paused and more came than may wait. */
   onFlood(error: StatemeshError): void
 }
 
-/** A replica that opens its documents sends so many frames. */
-const waitingMax = 65_536
-
-/** Of updates, behind which one message more may wait. */
-const waitingBytesMax = 32 * 2 ** 20
+// What may come although the link is paused. Of one that can be it is the rest of one read.
+const behindMax = 65_536
+const behindBytesMax = 32 * 2 ** 20
 
 const pauseMilliseconds = 20
 
-export class LinkIntake {
-  readonly #options: LinkIntakeOptions
-  readonly #waiting = new Queue<Frame>()
-  #waitingBytes = 0
+/** After so long without a wait the next one is another story. */
+const restMilliseconds = 1_000
+
+export class LinkIntake<Item> {
+  readonly #options: LinkIntakeOptions<Item>
+  readonly #waiting = new Queue<Item>()
+  /** What came while something waited already. */
+  #behind = 0
+  #behindBytes = 0
   #cancel: CancelTimer | undefined
+  #throttledSince = 0
+  #wentOnAt = Number.NEGATIVE_INFINITY
   #stopped = false
 
-  constructor(options: LinkIntakeOptions) {
+  constructor(options: LinkIntakeOptions<Item>) {
     this.#options = options
   }
 
-  /** The frames of a message have arrived. */
-  take(frames: readonly Frame[]): void {
-    const { handle, onFlood } = this.#options
-    const now = this.#waiting.length > 0 ? 0 : this.#admitted(frames)
-    if (now > 0) handle(now === frames.length ? frames : frames.slice(0, now))
-    if (now === frames.length || this.#stopped) return
-    const isFull = this.#waitingBytes > waitingBytesMax
-    for (let at = now; at < frames.length; at++) {
-      const frame = frames[at] as Frame
-      this.#waiting.push(frame)
-      this.#waitingBytes += updateBytes(frame)
-    }
-    if (isFull || this.#waiting.length > waitingMax) {
-      return onFlood(new StatemeshError('RATE_LIMITED', 'too many frames on one link'))
-    }
-    this.#goOnLater()
+  /** Whether something waits, so that nothing of what the other end says is heard. */
+  get throttles(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  /** The items of a message have arrived. */
+  take(items: readonly Item[], bytes: number): void {
+    const { throttles } = this
+    const now = throttles ? 0 : this.#admitted(items)
+    if (now > 0) this.#options.handle(now === items.length ? items : items.slice(0, now))
+    if (now === items.length || this.#stopped) return
+    for (let at = now; at < items.length; at++) this.#waiting.push(items[at] as Item)
+    if (throttles) this.#cameBehind(items.length, bytes)
+    else this.#throttle()
   }
 
   /** The link has ended: what waits is not handled any more. */
   stop(): void {
     this.#stopped = true
     this.#cancel?.()
+    while (this.#waiting.shift() !== undefined);
   }
 
-  /** How many frames, from the first, may be handled now. */
-  #admitted(frames: Iterable<Frame>): number {
+  /** How many items, from the first, may be handled now. */
+  #admitted(items: Iterable<Item>): number {
     const now = this.#options.time.monotonic()
     let count = 0
-    for (const frame of frames) {
-      if (!this.#options.admits(frame, now)) break
+    for (const item of items) {
+      if (!this.#options.admits(item, now)) break
       count += 1
     }
     return count
   }
 
+  #throttle(): void {
+    const { link, time, onThrottled } = this.#options
+    link.pause()
+    const now = time.monotonic()
+    if (now - this.#wentOnAt >= restMilliseconds) {
+      this.#throttledSince = now
+      onThrottled?.()
+    }
+    this.#goOnLater()
+  }
+
+  #cameBehind(items: number, bytes: number): void {
+    this.#behind += items
+    this.#behindBytes += bytes
+    if (this.#behind > behindMax || this.#behindBytes > behindBytesMax) this.#flooded()
+  }
+
   #goOnLater(): void {
-    this.#cancel ??= this.#options.time.after(pauseMilliseconds, () => {
-      this.#cancel = undefined
+    const { link, time, handle, throttledMillisecondsMax = Infinity } = this.#options
+    this.#cancel = time.after(pauseMilliseconds, () => {
       const count = this.#admitted(this.#queued())
-      const frames = Array.from({ length: count }, () => this.#waiting.shift() as Frame)
-      for (const frame of frames) this.#waitingBytes -= updateBytes(frame)
-      if (count > 0) this.#options.handle(frames)
-      if (this.#waiting.length > 0 && !this.#stopped) this.#goOnLater()
+      const items = Array.from({ length: count }, () => this.#waiting.shift() as Item)
+      if (count > 0) handle(items)
+      if (this.#stopped) return
+      const now = time.monotonic()
+      if (this.throttles) {
+        const isLong = now - this.#throttledSince > throttledMillisecondsMax
+        return isLong ? this.#flooded() : this.#goOnLater()
+      }
+      this.#behind = this.#behindBytes = 0
+      this.#wentOnAt = now
+      link.resume()
     })
   }
 
-  *#queued(): Iterable<Frame> {
+  #flooded(): void {
+    this.#options.onFlood(new StatemeshError('RATE_LIMITED', 'too much from one connection'))
+  }
+
+  *#queued(): Iterable<Item> {
     for (let at = 0; at < this.#waiting.length; at++) yield this.#waiting.at(at)
   }
-}
-
-function updateBytes(frame: Frame): number {
-  if ('outline' in frame) return frame.outline.length
-  return 'update' in frame ? frame.update.length : 0
 }

@@ -32,6 +32,9 @@ const frameHeadBytesMax = 64
 /** So many numbers of the peer are known as closed; a late frame on an older one is refused. */
 const closedNumbersMax = 1_024
 
+/** No honest peer is faster than it may be for so long: its window slows it down. */
+const throttledMillisecondsMax = 3_000
+
 /** What may wait for a peer that reads slowly before it is given no more pieces of blobs. */
 const blobQueueBytesMax = 4 * 2 ** 20
 
@@ -43,7 +46,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
   #outgoing: Uint8Array[] = []
   #outgoingBytes = 0
   readonly #watch: LinkWatch
-  readonly #intake: LinkIntake
+  readonly #intake: LinkIntake<Frame>
   // Whether the peer takes announcements.
   #announces = false
   #pings = 0
@@ -74,7 +77,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
     this.#blobDesk = blobs && this.#openBlobDesk(blobs)
     this.#watch = this.#openWatch()
     this.#intake = new LinkIntake({
-      time,
+      ...{ link: options.link, time, throttledMillisecondsMax },
       admits: (frame, now) => options.conduct?.admits(frame, now) ?? true,
       handle: frames => this.#handleAll(frames),
       onFlood: error => this.#fail(error),
@@ -263,7 +266,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
     if (this.#closed) return
     this.#watch.received()
     try {
-      this.#intake.take(decodeMessage(message))
+      this.#intake.take(decodeMessage(message), message.length)
     } catch (thrown) {
       this.#fail(toStatemeshError(thrown, 'FRAME_INVALID'))
     }
@@ -355,7 +358,6 @@ export class LinkSession implements ChannelLink, PresenceLink {
       right: document =>
         this.#channelsByName.get(document)?.peerNumber === undefined ? undefined : 'read',
       bytesMax: 0,
-      charge: bytes => this.#options.conduct?.blob(bytes),
       writable: () => this.#options.link.bufferedBytes < blobQueueBytesMax,
     })
   }
@@ -416,7 +418,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
     const channel = this.#peerChannels.get(number)
     if (channel !== undefined) return channel.stream(frames)
     if (this.#closedNumbers.has(number)) return
-    for (const _ of frames) this.#options.conduct?.request()
+    for (const _ of frames) this.#options.conduct?.odd()
     this.#nackUnknown(number, 'never opened')
   }
 
@@ -457,6 +459,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
       time,
       bufferedBytes: () => link.bufferedBytes,
       isBlocked: () => this.#blocked.size > 0,
+      isUnheard: () => this.#intake.throttles,
       unblock: () => this.#unblock(),
       ping: () => this.#ping(),
       onDead: error => this.#fail(error),

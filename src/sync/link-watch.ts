@@ -12,6 +12,8 @@ export interface LinkWatchOptions {
   bufferedBytes(): number
   /** Whether something waits for the other end to ack. */
   isBlocked(): boolean
+  /** Whether what the other end says is not read, for the time being. */
+  isUnheard(): boolean
   /** It is looked again whether what waits may go. */
   unblock(): void
   ping(): void
@@ -57,9 +59,10 @@ export class LinkWatch {
   }
 
   #lookLater(): void {
-    const { time, isBlocked, unblock, ping, onDead } = this.#options
+    const { time, isBlocked, isUnheard, unblock, ping, onDead } = this.#options
     this.#cancel = time.after(keepAlive.checkMilliseconds, () => {
       const now = time.monotonic()
+      if (isUnheard()) this.#lastReceived = this.#lastAcked = now
       const reason = this.#whyDead(now)
       if (reason !== undefined) return onDead(reason)
       if (isBlocked()) unblock()

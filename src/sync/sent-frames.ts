@@ -2,10 +2,10 @@
 import { Queue } from '../base/queue.ts'
 
 interface SentFrame {
-  /** Of what was sent; 0 while it is only announced. */
+  /** Which it takes of the window; 0 while it is only announced. */
   bytes: number
-  /** Of the document, with what the frame brings. */
-  readonly version: number
+  /** Of the document, with the first change that the frame brings. */
+  readonly firstVersion: number
 }
 
 export class SentFrames {
@@ -29,9 +29,9 @@ export class SentFrames {
     return this.#frames.length === 0
   }
 
-  /** Answers the number of the next frame, which brings a version. */
-  add(version: number): number {
-    this.#frames.push({ bytes: 0, version })
+  /** Answers the number of the next frame, which brings a version, or all from one to another. */
+  add(version: number, firstVersion: number = version): number {
+    this.#frames.push({ bytes: 0, firstVersion })
     this.#version = version
     this.#seq += 1
     return this.#seq
@@ -47,10 +47,10 @@ export class SentFrames {
     return seq < this.#from
   }
 
-  /** The version that the frame behind a number brings; undefined if there is none, or not any more. */
+  /** The first version that the frame behind a number brings; undefined if there is none, or not any more. */
   versionAfter(seq: number): number | undefined {
     const index = seq + 1 - this.#from
-    return index < this.#frames.length ? this.#frames.at(index).version : undefined
+    return index < this.#frames.length ? this.#frames.at(index).firstVersion : undefined
   }
 
   /** All up to a number is durable, or of no use any more; answers its bytes. */

@@ -38,6 +38,7 @@ class MemoryLink implements Link {
   /** How the other end closed; that comes behind what is in the inbox. */
   #otherEnding: Ending | undefined
   #stepScheduled = false
+  #paused = false
 
   constructor(side: LinkSide, messageBytesMax: number) {
     this.#side = side
@@ -64,6 +65,15 @@ class MemoryLink implements Link {
 
   send(message: Uint8Array): void {
     if (this.#state === 'open') this.#otherEnd.#receive(message)
+  }
+
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.#scheduleStep()
   }
 
   close(code: number, reason: string): void {
@@ -105,6 +115,7 @@ class MemoryLink implements Link {
     this.#stepScheduled = false
     const handlers = this.#handlers
     if (handlers === undefined || this.#state === 'closed') return
+    if (this.#paused && this.#state === 'open') return
     const message = this.#inbox[this.#inboxStart]
     const ending = this.#otherEnding ?? this.#ownEnding
     if (message !== undefined) {

@@ -10,7 +10,7 @@ import type { Link, LinkHandlers } from './transport.ts'
 export type PortMessage =
   | { readonly kind: 'dial' | 'accepted' | 'refused'; readonly link: string }
   | { readonly kind: 'message'; readonly link: string; readonly bytes: Uint8Array }
-  /** So many bytes were taken from the port, delivered or not. */
+  /** So many bytes were delivered. */
   | { readonly kind: 'taken'; readonly link: string; readonly bytes: number }
   | {
       readonly kind: 'close'
@@ -44,6 +44,7 @@ export class PortLink implements Link {
   #handlers: LinkHandlers | undefined
   readonly #arrived = new Queue<Arrival>()
   #stepScheduled = false
+  #paused = false
   #bufferedBytes = 0
   #answer: { resolve(): void; reject(error: StatemeshError): void } | undefined
 
@@ -88,6 +89,15 @@ export class PortLink implements Link {
     this.#options.post({ kind: 'message', link: this.#there, bytes })
   }
 
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.#scheduleStep()
+  }
+
   close(code: number, reason: string): void {
     assertCloseCode(code, this.#options.side)
     this.#close({ code, reason: cutReason(reason) })
@@ -103,7 +113,6 @@ export class PortLink implements Link {
       case 'refused':
         return this.#fail('nobody listens at the other end of the port')
       case 'message':
-        this.#options.post({ kind: 'taken', link: this.#there, bytes: message.bytes.length })
         return this.#arrive({ bytes: message.bytes })
       case 'taken':
         this.#bufferedBytes -= message.bytes
@@ -158,10 +167,12 @@ export class PortLink implements Link {
   #step(): void {
     this.#stepScheduled = false
     const handlers = this.#handlers
+    if (this.#paused && this.#state === 'open') return
     const next = this.#arrived.shift()
     if (handlers === undefined || next === undefined) return
     if (this.#arrived.length > 0) this.#scheduleStep()
     if ('ending' in next) return this.#finish(next.ending, handlers)
+    this.#options.post({ kind: 'taken', link: this.#there, bytes: next.bytes.length })
     if (next.bytes.length <= this.#options.messageBytesMax) return handlers.message(next.bytes)
     this.#close({ code: tooLongCode, reason: 'a message that is too long' })
   }

@@ -28,6 +28,14 @@ export interface Link {
   /** Bytes that were sent but have not left this process yet. */
   readonly bufferedBytes: number
   /**
+   * Reads no further until `resume`, so that the other end can send no more either; a browser's
+   * WebSocket cannot. What was read before may still be delivered, and what ends the link may show
+   * only when it is read on. For a link that was started; closing it here works all the same.
+   */
+  pause(): void
+  /** Reads on. */
+  resume(): void
+  /**
    * Ends the link after what was sent before; both ends get `close` with this code (one of
    * `close-code.ts`) and reason (cut to 123 UTF-8 bytes). From now on no message is delivered
    * here. Closing twice does nothing.

@@ -61,6 +61,7 @@ export class WebSocketLink implements Link {
   #kept: Uint8Array[] | undefined = []
   #end: { code: number; reason: string } | undefined
   #closing = false
+  #paused = false
   /** Why the connection broke, as far as this end knows better than the closing handshake. */
   #failure: { code: number; reason: string } | undefined
 
@@ -102,6 +103,16 @@ export class WebSocketLink implements Link {
     if (this.#closing || this.#webSocket.readyState !== openState) return
     this.#cork?.hold()
     this.#webSocket.send(message)
+  }
+
+  pause(): void {
+    this.#paused = true
+    if (!this.#closing) this.#webSocket.pause?.()
+  }
+
+  resume(): void {
+    this.#paused = false
+    if (this.#kept === undefined) this.#webSocket.resume?.()
   }
 
   close(code: number, reason: string): void {
@@ -156,7 +167,7 @@ export class WebSocketLink implements Link {
     }
     this.#kept = undefined
     if (this.#end !== undefined) this.#finish()
-    else this.#webSocket.resume?.()
+    else if (!this.#paused) this.#webSocket.resume?.()
   }
 
   #finish(): void {

@@ -175,6 +175,36 @@ function describeMessages(environment: () => TransportEnvironment, from: Side, t
     expect([...(receiver.messages[1] as Uint8Array)]).toEqual([2, 3])
   })
 
+  it('delivers no more than it has read while it is paused, and then the rest', async () => {
+    const pair = await openPair(environment())
+    const receiver = new Recorder(pair[to])
+    const sender = new Recorder(pair[from])
+    pair[from].send(pattern(1))
+    await receiver.received(1)
+    pair[to].pause()
+    for (let count = 0; count < 64; count++) pair[from].send(pattern(2 ** 20))
+    pair[to].send(pattern(1)) // the other way is open
+    await sender.received(1)
+    await settle(environment())
+    expect(receiver.messages.length).toBeLessThan(8)
+    expect(pair[from].bufferedBytes).toBeGreaterThan(2 ** 20)
+    pair[to].resume()
+    await receiver.received(65)
+    pair[to].send(pattern(1))
+    await sender.received(2)
+    expect(pair[from].bufferedBytes).toBe(0)
+  })
+
+  it('can be closed while it is paused', async () => {
+    const pair = await openPair(environment())
+    const ends = [new Recorder(pair[to]), new Recorder(pair[from])]
+    pair[to].pause()
+    pair[from].send(pattern(1))
+    pair[to].close(4001, 'enough')
+    await Promise.all(ends.map(end => end.closed))
+    for (const end of ends) expect(end.closes).toEqual([{ code: 4001, reason: 'enough' }])
+  })
+
   it('counts what has not left yet', async () => {
     const pair = await openPair(environment())
     const receiver = new Recorder(pair[to])

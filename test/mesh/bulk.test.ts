@@ -362,6 +362,8 @@ describe('three replicas that are all linked', () => {
             count(bytes)
             link.send(bytes)
           },
+          pause: () => link.pause(),
+          resume: () => link.resume(),
           close: (code, reason) => link.close(code, reason),
           get bufferedBytes() {
             return link.bufferedBytes

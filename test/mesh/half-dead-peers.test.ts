@@ -127,7 +127,15 @@ describe('a peer that', () => {
     const { a, evil, join, goOn, time } = await meshWith()
     flood(evil)
     await goOn()
-    await evil.closed
+    let isClosed = false
+    void evil.closed.then(() => {
+      isClosed = true
+    })
+    // For some seconds it is slowed down.
+    await waitUntil(async () => {
+      await time.advanceAsync(100)
+      return isClosed
+    })
     const code = expect.stringMatching(/^(RATE_LIMITED|FRAME_INVALID)$/)
     expect(a.health().peers).toMatchObject([{ peer: 'evil', code }])
     const again = await join()

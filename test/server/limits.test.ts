@@ -3,10 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import * as Y from 'yjs'
 import { networkOf } from '../../server/address-counter.ts'
-import { nextTurn, systemTime } from '../../src/base/time.ts'
-import { TokenBucket } from '../../src/base/token-bucket.ts'
 import { definePartition, openReplica, type Replica, room } from '../../src/index.ts'
-import type { Frame } from '../../src/protocol/frame.ts'
 import { encodeYWebsocketMessage } from '../../src/protocol/y-websocket.ts'
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
 import { manualTime } from '../support/manual-time.ts'
@@ -32,120 +29,12 @@ function update(client: FrameClient, seq: number, bytes: Uint8Array): void {
 
 const Notes = definePartition<string>({ name: 'notes', policy: 'last-write-wins' })
 
-async function replicaOf(relay: string): Promise<Replica> {
-  const replica = await openReplica({ actor: 'a', storage: createMemoryStorage(), relay })
-  onTestFinished(() => replica.close())
-  return replica
-}
-
 const isDurable = ({ level }: { level: string }) => level === 'durable'
 
 /** An update by a client that has not written before. */
 function firstUpdate(client: number, text = 'x'): Uint8Array {
   return writer(client).append(text)
 }
-
-describe('too many updates a second', () => {
-  test('are nacked as RATE_LIMITED, and taken after a pause', async () => {
-    const time = manualTime()
-    const { url } = await runningRelay({ time, limits: { ...still, updatesPerSecondMax: 5 } })
-    const client = await frameClient(url)
-    const other = await frameClient(url)
-    const { append } = writer(1)
-    await client.open('doc')
-    await other.open('other')
-    state(client, append('1'))
-    // The burst is two seconds' worth, and the open took one.
-    for (let seq = 2; seq <= 9; seq++) update(client, seq, append(`${seq}`))
-    update(client, 10, append('x'))
-    expect(await client.next('nack')).toMatchObject({
-      seq: 10,
-      code: 'RATE_LIMITED',
-      retryable: true,
-    })
-    state(other, firstUpdate(7))
-    await other.next('ack', isDurable)
-    time.advance(1000)
-    const { doc } = await client.open('doc')
-    expect(doc.getText('text').length).toBe(9)
-  })
-
-  test('are not lost: a replica sends them again, as one, and keeps its link', async () => {
-    const time = manualTime()
-    const { url, events } = await runningRelay({
-      time,
-      limits: { ...still, updatesPerSecondMax: 50 },
-    })
-    const [ours, theirs] = [await replicaOf(url), await replicaOf(url)]
-    const [notes, seen] = [await ours.open(room('r1'), Notes), await theirs.open(room('r1'), Notes)]
-    const rejected: string[] = []
-    ours.on('rejected', ({ error }) => rejected.push(`${error.code} ${error.retryable}`))
-    for (let count = 0; count < 400; count++) {
-      notes.set(`key-${count}`, 'x')
-      await nextTurn(systemTime) // which makes each an update
-    }
-    await waitUntil(() => rejected.length > 0)
-    let owed = true
-    const flushed = ours.flush().finally(() => {
-      owed = false
-    })
-    while (owed) await time.advanceAsync(100)
-    await flushed
-    await theirs.synced()
-    expect(seen.size).toBe(400)
-    expect([...new Set(rejected)]).toEqual(['RATE_LIMITED true'])
-    expect(events.map(({ event }) => event)).not.toContain('disconnected')
-  })
-
-  test('close a stock socket with 1013, and what it did not get in comes with the next sync', async () => {
-    const { url, events } = await runningRelay({ limits: { updatesPerSecondMax: 20 } })
-    const client = stockClient(url, 'doc')
-    await synced(client)
-    for (let count = 0; count < 200; count++) client.doc.getText('text').insert(0, 'x')
-    await waitUntil(() => events.some(({ code }) => code === 'RATE_LIMITED'))
-    const { doc } = stockClient(url, 'doc')
-    await waitUntil(() => doc.getText('text').length === 200)
-  })
-})
-
-test('too many bytes a second are nacked as RATE_LIMITED', async () => {
-  const limits = { ...still, bytesPerSecondMax: 1000, messageBytesMax: 2000 }
-  const { url } = await runningRelay({ time: manualTime(), limits })
-  const client = await frameClient(url)
-  await client.open('doc')
-  const { append } = writer(1)
-  state(client, append('x'.repeat(1500)))
-  update(client, 2, append('x'.repeat(1500)))
-  expect(await client.next('nack')).toMatchObject({ seq: 2, code: 'RATE_LIMITED' })
-})
-
-test('opens beyond the rate wait, in their order, and are answered later', async () => {
-  const limits = { ...still, joinsPerSecondMax: 2, channelsMax: 2 }
-  const time = manualTime()
-  const { url } = await runningRelay({ time, limits })
-  const [client, other] = [await frameClient(url), await frameClient(url)]
-  for (const channel of [1, 2]) {
-    await client.open(`doc${channel}`, channel)
-    client.send({ type: 'close', channel })
-  }
-  client.send(openFrame('doc3', 3), { type: 'ping', nonce: 7 })
-  await other.settled()
-  expect([client.all('state').length, client.all('pong').length]).toEqual([2, 0])
-  await time.advanceAsync(600)
-  await client.next('pong')
-  expect(client.all('state')).toHaveLength(3)
-})
-
-test.each<[string, Frame]>([
-  ['pings', { type: 'ping', nonce: 1 }],
-  ['joins', openFrame('doc')],
-])('more %s than may wait close a link with 1013', async (_, frame) => {
-  const limits = { ...still, updatesPerSecondMax: 50, joinsPerSecondMax: 1, channelsMax: 5 }
-  const { url } = await runningRelay({ time: manualTime(), limits })
-  const client = await frameClient(url)
-  for (let batch = 0; batch < 3; batch++) client.send(...Array<Frame>(30_000).fill(frame))
-  expect(await client.closed).toBe(1013)
-})
 
 test('too many documents on a link are nacked as LIMIT_REACHED, until one is closed', async () => {
   const { url } = await runningRelay({ limits: { channelsMax: 2 } })
@@ -395,19 +284,5 @@ describe('awareness', () => {
       return !statesSeenBy(watcher).has(5)
     })
     expect(socket.readyState).toBe(WebSocket.OPEN)
-  })
-})
-
-describe('a token bucket', () => {
-  test('gives its burst at once, and then what has come in', () => {
-    const bucket = new TokenBucket({ perSecond: 10, burst: 5 }, 0)
-    for (let count = 0; count < 5; count++) expect(bucket.take(1, 0)).toBe(true)
-    expect(bucket.take(1, 0)).toBe(false)
-    expect(bucket.take(1, 99)).toBe(false)
-    expect(bucket.take(1, 100)).toBe(true)
-    expect(bucket.take(6, 100_000)).toBe(false)
-    expect(bucket.take(5, 100_000)).toBe(true)
-    // A clock that stood still, or went back, gives nothing.
-    expect(bucket.take(1, 99_000)).toBe(false)
   })
 })

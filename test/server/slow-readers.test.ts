@@ -28,6 +28,10 @@ class StuckLink implements Link {
     this.sent.push(message)
   }
 
+  pause(): void {}
+
+  resume(): void {}
+
   close(code: number): void {
     this.closedWith ??= code
   }

@@ -32,6 +32,8 @@ function withLateClose(network: MemoryNetwork) {
         start: ({ message, close }) =>
           link.start({ message, close: (...end) => held.push(() => close(...end)) }),
         send: message => link.send(message),
+        pause: () => link.pause(),
+        resume: () => link.resume(),
         close: (code, reason) => link.close(code, reason),
       }
       return late

@@ -43,6 +43,8 @@ export function gatedTransport(transport: Transport): GatedTransport {
     get bufferedBytes() {
       return link.bufferedBytes
     },
+    pause: () => link.pause(),
+    resume: () => link.resume(),
     close: (code, reason) => link.close(code, reason),
   })
 

@@ -30,6 +30,14 @@ export class SlowLink implements Link {
     if (!this.#closing) this.#later('sent', () => this.#inner.send(message))
   }
 
+  pause(): void {
+    this.#inner.pause()
+  }
+
+  resume(): void {
+    this.#inner.resume()
+  }
+
   close(code: number, reason: string): void {
     if (this.#closing) return
     this.#closing = true
