@@ -4,11 +4,13 @@ import { present } from '../../src/base/assert.ts'
 import type { Job, JobResult } from './job.ts'
 
 /**
- * V8 moves what is young out of the way of what is new 16 MiB at a time, unless told so. Worlds make more
- * than that in a few runs, and forget it: with these 64 MiB a worker does 4 to 5 % more, for about
- * 100 MB of memory.
+ * - V8 moves what is young out of the way of what is new 16 MiB at a time, unless told so. Worlds make more
+ *   than that in a few runs, and forget it: with these 64 MiB a worker does 4 to 5 % more, for about
+ *   100 MB of memory.
+ * - It collects garbage on several threads at once, which pays where cores are idle. There is a worker for
+ *   each, and what the threads take to agree is lost.
  */
-const workerFlags: readonly string[] = ['--max-semi-space-size=64']
+const workerFlags: readonly string[] = ['--max-semi-space-size=64', '--single-threaded-gc']
 
 /**
  * Runs the jobs on so many processes of `script`, and calls `onResult` as each is done.
