@@ -105,8 +105,12 @@ function signatureVerifier(
 ): (token: string, options: JWTVerifyOptions) => Promise<JWTPayload> {
   if ('secret' in keys) {
     const secret = secretBytes(keys.secret)
-    return async (token, options) =>
-      (await jwtVerify(token, secret, { ...options, algorithms: ['HS256'] })).payload
+    // Given bytes, jose imports them for each token, which takes as long as to verify it.
+    let key: Promise<CryptoKey> | undefined
+    return async (token, options) => {
+      key ??= importSecret(secret)
+      return (await jwtVerify(token, await key, { ...options, algorithms: ['HS256'] })).payload
+    }
   }
   const algorithms = keyPairAlgorithms
   try {
@@ -192,6 +196,12 @@ function secretBytes(secret: string): Uint8Array {
   if (bytes.length >= secretBytesMin) return bytes
   const why = `a secret for tokens has at least ${secretBytesMin} bytes`
   throw new StatemeshError('OPTION_INVALID', why)
+}
+
+function importSecret(secret: Uint8Array): Promise<CryptoKey> {
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' }
+  const raw = secret as BufferSource
+  return globalThis.crypto.subtle.importKey('raw', raw, algorithm, false, ['verify'])
 }
 
 function invalid(why: string, cause?: unknown): StatemeshError {
