@@ -12,6 +12,7 @@
  * C5. What is long and was not made here may be announced instead of sent, to a peer that takes it so.
  *     What follows waits until the peer has it, or has asked for it.
  */
+import * as Y from 'yjs'
 import { present } from '../base/assert.ts'
 import { equalBytes } from '../base/bytes.ts'
 import { isErrorCode, StatemeshError, toStatemeshError } from '../base/error.ts'
@@ -130,6 +131,7 @@ export class DocumentChannel implements UpdateSource {
 
   /** The peer's `open`, the first or one that restarts the exchange. */
   opened(frame: FrameOf<'open'>): void {
+    checkStateVector(frame.stateVector)
     // Another number is another stream, which counts from 1 again.
     if (frame.channel !== this.#peerNumber) this.#acks.restart()
     this.#peerNumber = frame.channel
@@ -141,6 +143,7 @@ export class DocumentChannel implements UpdateSource {
 
   resync(frame: FrameOf<'resync'>): void {
     if (this.#peerNumber === undefined) return
+    checkStateVector(frame.stateVector)
     // What it asks from may be what it has taken but not stored yet.
     this.#oweState({ stateVector: frame.stateVector, durable: false, asked: true })
   }
@@ -301,12 +304,7 @@ export class DocumentChannel implements UpdateSource {
   }
 
   #sendState({ stateVector, durable, asked }: OwedState): void {
-    let update: Uint8Array
-    try {
-      update = this.document.diff(stateVector)
-    } catch (cause) {
-      throw new StatemeshError('FRAME_INVALID', 'a malformed state vector', { cause })
-    }
+    const update = this.document.diff(stateVector)
     if (this.#isTooLarge(update)) return
     const { number: channel, document } = this
     const seq = this.#sent.add(document.version)
@@ -475,4 +473,13 @@ function refusal({ code, retryable, message }: FrameOf<'nack'>): StatemeshError 
   return isErrorCode(code)
     ? new StatemeshError(code, message, { retryable })
     : new StatemeshError('REFUSED', `${code}: ${message}`, { retryable })
+}
+
+/** When it comes, and not when it is used: that may be in anybody's turn. @throws FRAME_INVALID */
+function checkStateVector(stateVector: Uint8Array): void {
+  try {
+    Y.decodeStateVector(stateVector)
+  } catch (cause) {
+    throw new StatemeshError('FRAME_INVALID', 'a malformed state vector', { cause })
+  }
 }

@@ -229,6 +229,7 @@ export class LinkSession implements ChannelLink, PresenceLink {
 
   returnCredit(bytes: number): void {
     this.#inFlightBytes -= bytes
+    if (this.#closed) return // nothing leaves any more
     this.#watch.acked()
     this.#unblock()
   }

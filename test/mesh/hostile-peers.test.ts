@@ -149,6 +149,20 @@ describe('a peer that', () => {
     expect(bytes).toBeLessThan(2_000)
   })
 
+  it('asks from a state vector that is none, while its window is full, is cut off', async () => {
+    const { send, received, closes, warnings, goOn } = await meshWithStranger()
+    await goOn()
+    send({ ...hello, windowBytes: 1 } as Frame, introduction, openNotes)
+    await waitUntil(() => received.some(({ type }) => type === 'state'))
+    const open = received.find(({ type }) => type === 'open')
+    const channel = open?.type === 'open' ? open.channel : 0
+    send({ type: 'resync', channel, stateVector: Uint8Array.of(1, 1) })
+    await waitUntil(() => closes.length === 1)
+    expect(closes).toEqual([4400])
+    expect(warnings).toEqual([expect.stringMatching(/^FRAME_INVALID the peer evil was cut off/)])
+    await goOn()
+  })
+
   it('only connects, and often, costs a few links and no more', async () => {
     const { a, network, time, goOn } = await meshWithStranger()
     const codes: number[] = []
