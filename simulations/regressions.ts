@@ -130,4 +130,14 @@ export const regressions: readonly Regression[] = [
     found:
       'a flush was taken to cover what others had written and the relay had forwarded early, when its disk was full',
   },
+  {
+    seed: 800028,
+    profile: 'hostile',
+    operations: 9,
+    replicas: 2,
+    faults: ['hostile peer', 'bit flip', 'old backup', 'disconnect', 'stall', 'hostile stranger'],
+    workloads: ['logs', 'history', 'events'],
+    topology: 'mesh',
+    found: 'a malformed state vector of a peer that took nothing threw when its link ended',
+  },
 ]

@@ -3,7 +3,7 @@ import type { RelayEvent } from '../../server/relay-options.ts'
 import type { StatemeshError } from '../../src/base/error.ts'
 import { Violation } from './violation.ts'
 
-/** An enemy that nobody asks for a token may lie, and signs what would else pass for a lie of ours. */
+/** An enemy that nobody asks for a token may say that it is anybody, and signs it to be known by us. */
 export const enemyName = 'enemy'
 
 /** What only a bug, or an enemy, brings about. */
@@ -24,8 +24,13 @@ export function checkRelayEvent(event: RelayEvent, hostile: boolean): void {
   throw new Violation('refusals', `the relay says ${what} ${code} ${message}`)
 }
 
-/** @throws Violation for a refusal that an honest replica should never get, or give */
-export function checkRefusal(where: string, document: string, error: StatemeshError): void {
-  if (!blaming.has(error.code) || error.message.includes(enemyName)) return
+/** @throws Violation for a refusal that an honest replica should never get, or give where none is hostile */
+export function checkRefusal(
+  where: string,
+  document: string,
+  error: StatemeshError,
+  hostile = false,
+): void {
+  if (!blaming.has(error.code) || hostile) return
   throw new Violation('refusals', `${where}, ${document}: ${error.code} ${error.message}`)
 }

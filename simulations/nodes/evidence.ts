@@ -15,4 +15,6 @@ export class Evidence {
   readonly losses: Set<string> = new Set()
   /** Whether links have carried messages as if they were datagrams. */
   disorder = false
+  /** Whether a stranger has sent replicas what no honest one sends. */
+  strangers = false
 }

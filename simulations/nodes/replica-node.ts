@@ -266,7 +266,8 @@ export class ReplicaNode {
     })
     replica.on('rejected', ({ document, error }) => {
       world.marks.hit(`rejected ${error.code}`)
-      this.#guarded(() => checkRefusal(this.name, document, error))
+      const { strangers } = this.#options.evidence
+      this.#guarded(() => checkRefusal(this.name, document, error, strangers))
     })
     replica.on('warning', ({ code }) => world.marks.hit(`warning ${code}`))
     const players: Player[] = []

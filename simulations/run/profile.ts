@@ -2,6 +2,7 @@
 import * as disk from '../faults/disk-faults.ts'
 import type { Fault, FaultPlan } from '../faults/fault.ts'
 import { hostilePeer } from '../faults/hostile-peer.ts'
+import { hostileStranger } from '../faults/hostile-stranger.ts'
 import * as machine from '../faults/machine-faults.ts'
 import * as network from '../faults/network-faults.ts'
 import type { Topology } from '../nodes/topology.ts'
@@ -35,6 +36,7 @@ const partitions: readonly FaultRate[] = [
   [network.bridgePartition, 4000, 300, 2000],
   [network.ringPartition, 4000, 300, 2000],
 ]
+const strangers: readonly FaultRate[] = [[hostileStranger, 300, 500, 1000]]
 const meshPartitions: readonly FaultRate[] = [
   [network.meshPartition, 1500, 300, 3000],
   [network.pairPartition, 800, 300, 3000],
@@ -101,14 +103,15 @@ const besides: Rates = {
 const meshed: Rates = {
   partitioned: meshPartitions,
   crashing: newDisks,
-  swarm: meshPartitions,
+  hostile: strangers,
+  swarm: [...meshPartitions, ...strangers],
 }
 
 /** And where there is no relay either. */
 const relayless: Rates = {
   ...meshed,
-  hostile: newDisks,
-  swarm: [...meshPartitions, ...newDisks],
+  hostile: [...newDisks, ...strangers],
+  swarm: [...meshPartitions, ...newDisks, ...strangers],
 }
 
 const byTopology: { readonly [topology in Topology]: Rates } = {

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
+import { hostileUpdates } from '../../simulations/faults/hostile-updates.ts'
 import { type ClockRange, normalRanges } from '../../src/model/delete-ranges.ts'
 import { deletesOnly, readUpdateStructure } from '../../src/model/update-structure.ts'
-import { hostileUpdates } from './hostile-updates.ts'
 import { randomHistory } from './update-histories.ts'
 
 type Ranges = Map<number, ClockRange[]>
