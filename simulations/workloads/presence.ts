@@ -29,7 +29,9 @@ const settledMillisecondsMax = 100_000
 const promptMillisecondsMax = 3_000
 /** By then everybody has said it again, and who has not would be gone. */
 const steadyMilliseconds = 36_000
+/** How often is looked whether it is so, and whether it is still so. */
 const pollMilliseconds = 250
+const stayPollMilliseconds = 2_000
 
 export const presence: Workload = {
   name: 'presence',
@@ -112,7 +114,7 @@ class Party {
       if (passed > milliseconds) {
         throw new Violation('true presence', `${passed} ms after ${since}: ${why}`)
       }
-      await sleep(seat)
+      await sleep(seat, pollMilliseconds)
     }
   }
 
@@ -123,7 +125,7 @@ class Party {
     while (seat.time.monotonic() - start < steadyMilliseconds) {
       const why = linked ? this.#whyNotExact() : this.#firstOf(player => player.beyond())
       if (why !== undefined) throw new Violation('true presence', `after all was well: ${why}`)
-      await sleep(seat)
+      await sleep(seat, stayPollMilliseconds)
     }
   }
 
@@ -140,8 +142,8 @@ class Party {
   }
 }
 
-function sleep({ time }: Seat): Promise<void> {
-  return new Promise(resolve => time.after(pollMilliseconds, resolve))
+function sleep({ time }: Seat, milliseconds: number): Promise<void> {
+  return new Promise(resolve => time.after(milliseconds, resolve))
 }
 
 /** A member of this replica, and what it is shown. */
