@@ -57,7 +57,7 @@ import type { Revocation } from './trust/revocations.ts'
 export type ReplicaEvents = {
   /** The link changed. */
   status: ReplicaStatus
-  /** The relay refuses a document's changes; nothing is lost here. */
+  /** The relay or a peer refuses a document, or this replica what a peer sent of it; nothing is lost here. */
   rejected: RelaySyncEvents['rejected']
   /** Something is wrong that did not fail a call: damaged records, a failing disk, a wrong clock. */
   warning: StatemeshError
