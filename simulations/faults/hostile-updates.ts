@@ -9,12 +9,14 @@ export interface HostileUpdate {
   readonly refusal: RegExp
 }
 
-const text = (value: string): number[] => {
-  const bytes = [...new TextEncoder().encode(value)]
+/** As an update holds it: its length, and its bytes in UTF-8. */
+export function text(value: string): number[] {
+  const bytes = new TextEncoder().encode(value)
   return [...varUint(bytes.length), ...bytes]
 }
 
-function varUint(value: number): number[] {
+/** A number as updates hold them, seven bits a byte; also beyond what Yjs takes. */
+export function varUint(value: number): number[] {
   const bytes: number[] = []
   let rest = value
   for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80)

@@ -2,6 +2,7 @@
  * Damages valid updates at random, and makes up others that are well-formed but that no client
  * would send: by seed.
  */
+import { text, varUint } from '../../simulations/faults/hostile-updates.ts'
 import type { Chooser } from './update-histories.ts'
 
 /** Bytes that mean something at many places of an update. */
@@ -149,16 +150,4 @@ function madeUpDeletes(choose: Chooser, ends: ReadonlyMap<number, number>): numb
       return [...varUint(client), 1, ...varUint(clock), ...varUint(1 + choose.below(end - clock))]
     }),
   ]
-}
-
-function text(value: string): number[] {
-  const bytes = new TextEncoder().encode(value)
-  return [...varUint(bytes.length), ...bytes]
-}
-
-function varUint(value: number): number[] {
-  const bytes: number[] = []
-  let rest = value
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80)
-  return [...bytes, rest]
 }

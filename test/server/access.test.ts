@@ -11,9 +11,10 @@ import { manualTime } from '../support/manual-time.ts'
 import { waitUntil } from '../support/wait-until.ts'
 import {
   FrameClient as Client,
-  emptyVector,
   type FrameClient,
   frameClient,
+  openFrame,
+  stateFrame,
 } from './frame-client.ts'
 import { runningRelay } from './running-relay.ts'
 import { stockClient, synced } from './stock-clients.ts'
@@ -44,12 +45,6 @@ async function closeCode(url: string, protocols: string[] = [], headers = {}): P
   const [code] = await once(socket, 'close')
   return code as number
 }
-
-const openFrame = (document: string, channel = 1) =>
-  ({ type: 'open', channel, document, generation: 'test', stateVector: emptyVector }) as const
-
-const state = (update: Uint8Array, channel = 1) =>
-  ({ type: 'state', channel, seq: 1, last: true, update }) as const
 
 describe('a relay that asks for tokens', () => {
   test('closes links without one, or with a bad one, with 4401', async () => {
@@ -98,7 +93,7 @@ describe('a document without a grant', () => {
     const { url, relay } = await securedRelay()
     const owner = await linked(url, await mint())
     await owner.open('agent:a2/users')
-    owner.send(state(writer(1).append('secret')))
+    owner.send(stateFrame(writer(1).append('secret')))
     await owner.next('ack', ({ level }) => level === 'durable')
     const client = await linked(url, await mint({ subject: 'a1', grants }))
     client.send(openFrame('agent:a2/users', 1), openFrame('agent:a3/users', 2))
@@ -157,11 +152,11 @@ describe('who may only read', () => {
     await author.open('my-doc')
     const { append } = writer(1)
     const first = append('a')
-    author.send(state(first))
+    author.send(stateFrame(first))
     await author.next('ack', ({ level }) => level === 'durable')
     const { relayChannel } = await reader.open('my-doc')
     // What the relay has already is no write: a replica sends all that it has when it opens.
-    reader.send(state(first))
+    reader.send(stateFrame(first))
     await reader.next('ack', ({ level }) => level === 'durable')
     const update = writer(2).append('b')
     reader.send({ type: 'update', channel: 1, seq: 2, update })
@@ -237,7 +232,7 @@ describe('a token that ends', () => {
     const grants = [{ scope: 'room:r1', partition: '*', rights: 'read' }] as const
     client.send({ type: 'token', token: await mint({ grants }) })
     expect(await client.next('nack')).toMatchObject({ channel: 2, seq: 0, code: 'ACCESS_DENIED' })
-    client.send(state(writer(1).append('a')))
+    client.send(stateFrame(writer(1).append('a')))
     expect(await client.next('nack')).toMatchObject({ channel: 1, seq: 1, code: 'ACCESS_DENIED' })
   })
 })

@@ -20,6 +20,30 @@ export const hello: FrameOf<'hello'> = {
   generation: 'test',
 }
 
+export const openFrame = (document: string, channel: number = 1): FrameOf<'open'> => ({
+  type: 'open',
+  channel,
+  document,
+  generation: 'test',
+  stateVector: emptyVector,
+})
+
+/** The first frame on a channel: all that is known. */
+export const stateFrame = (update: Uint8Array, channel: number = 1): FrameOf<'state'> => ({
+  type: 'state',
+  channel,
+  seq: 1,
+  last: true,
+  update,
+})
+
+export const updateFrame = (seq: number, update: Uint8Array): FrameOf<'update'> => ({
+  type: 'update',
+  channel: 1,
+  seq,
+  update,
+})
+
 type Matcher = (frame: Frame) => boolean
 
 export class FrameClient {
@@ -84,7 +108,7 @@ export class FrameClient {
     channel: number = 1,
     stateVector: Uint8Array = emptyVector,
   ): Promise<OpenedDocument> {
-    this.send({ type: 'open', channel, document, generation: 'test', stateVector })
+    this.send({ ...openFrame(document, channel), stateVector })
     const opened = await this.next('open', frame => frame.document === document)
     const doc = new Y.Doc()
     for (let last = false; !last; ) {

@@ -8,24 +8,10 @@ import { encodeYWebsocketMessage } from '../../src/protocol/y-websocket.ts'
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
 import { manualTime } from '../support/manual-time.ts'
 import { waitUntil } from '../support/wait-until.ts'
-import { emptyVector, type FrameClient, frameClient } from './frame-client.ts'
-import { runningRelay } from './running-relay.ts'
+import { emptyVector, frameClient, openFrame, stateFrame, updateFrame } from './frame-client.ts'
+import { runningRelay, standingStill } from './running-relay.ts'
 import { stockClient, synced } from './stock-clients.ts'
 import { writer } from './writer.ts'
-
-/** Time that stands still, without the links being taken for dead. */
-const still = { deadMilliseconds: 1e9, pingMilliseconds: 1e9, keepAliveMilliseconds: 1e9 }
-
-const openFrame = (document: string, channel = 1) =>
-  ({ type: 'open', channel, document, generation: 'test', stateVector: emptyVector }) as const
-
-function state(client: FrameClient, update: Uint8Array, channel = 1): void {
-  client.send({ type: 'state', channel, seq: 1, last: true, update })
-}
-
-function update(client: FrameClient, seq: number, bytes: Uint8Array): void {
-  client.send({ type: 'update', channel: 1, seq, update: bytes })
-}
 
 const Notes = definePartition<string>({ name: 'notes', policy: 'last-write-wins' })
 
@@ -122,26 +108,26 @@ describe('too many connections from one address', () => {
 describe('new clients in documents', () => {
   test('are nacked when one connection brings too many', async () => {
     const time = manualTime()
-    const limits = { ...still, newWritersMax: 3, newWritersPerSecondMax: 1 }
+    const limits = { ...standingStill, newWritersMax: 3, newWritersPerSecondMax: 1 }
     const { url } = await runningRelay({ time, limits })
     const client = await frameClient(url)
     await client.open('doc')
-    state(client, firstUpdate(1))
-    for (let seq = 2; seq <= 4; seq++) update(client, seq, firstUpdate(seq))
+    client.send(stateFrame(firstUpdate(1)))
+    for (let seq = 2; seq <= 4; seq++) client.send(updateFrame(seq, firstUpdate(seq)))
     expect(await client.next('nack')).toMatchObject({ seq: 4, code: 'RATE_LIMITED' })
     time.advance(1000)
     await client.open('doc')
-    state(client, firstUpdate(4))
+    client.send(stateFrame(firstUpdate(4)))
     await client.next('ack', isDurable)
   })
 
   test('count once where they write in many documents, as a replica does', async () => {
-    const limits = { ...still, newWritersMax: 2, newWritersPerSecondMax: 1 }
+    const limits = { ...standingStill, newWritersMax: 2, newWritersPerSecondMax: 1 }
     const { url } = await runningRelay({ time: manualTime(), limits })
     const client = await frameClient(url)
     for (let channel = 1; channel <= 20; channel++) {
       await client.open(`doc${channel}`, channel)
-      state(client, firstUpdate(1), channel)
+      client.send(stateFrame(firstUpdate(1), channel))
       await client.next('ack', ack => ack.channel === channel && isDurable(ack))
     }
     expect(client.all('nack')).toEqual([])
@@ -152,10 +138,10 @@ describe('new clients in documents', () => {
     const client = await frameClient(url)
     await client.open('doc')
     const known = writer(1)
-    state(client, known.append('a'))
-    update(client, 2, firstUpdate(2))
-    update(client, 3, known.append('b'))
-    update(client, 4, firstUpdate(3))
+    client.send(stateFrame(known.append('a')))
+    client.send(updateFrame(2, firstUpdate(2)))
+    client.send(updateFrame(3, known.append('b')))
+    client.send(updateFrame(4, firstUpdate(3)))
     expect(await client.next('nack')).toMatchObject({
       seq: 4,
       code: 'WRITERS_EXCEEDED',
@@ -173,14 +159,14 @@ describe('a document that is too large', () => {
     const first = append('x'.repeat(950))
     const client = await frameClient(url)
     await client.open('doc')
-    state(client, first)
+    client.send(stateFrame(first))
     await client.next('ack', isDurable)
-    update(client, 2, append('y'.repeat(100)))
+    client.send(updateFrame(2, append('y'.repeat(100))))
     // The relay looks at what is stored before it says so for good.
     expect(await client.next('nack')).toMatchObject({ code: 'DOCUMENT_TOO_LARGE', retryable: true })
     const { doc } = await client.open('doc')
     expect(doc.getText('text').length).toBe(950)
-    state(client, Y.encodeStateAsUpdate(ours, Y.encodeStateVector(doc)))
+    client.send(stateFrame(Y.encodeStateAsUpdate(ours, Y.encodeStateVector(doc))))
     expect(await client.next('nack', ({ retryable }) => !retryable)).toMatchObject({
       code: 'DOCUMENT_TOO_LARGE',
     })
@@ -200,8 +186,8 @@ describe('a document that is too large', () => {
     const set = (text: string) => {
       doc.getMap('map').set('key', text)
       seq += 1
-      if (seq === 1) state(client, change)
-      else update(client, seq, change)
+      if (seq === 1) client.send(stateFrame(change))
+      else client.send(updateFrame(seq, change))
     }
     for (let count = 0; count < 6; count++) set('x'.repeat(300))
     await client.next('ack', ack => isDurable(ack) && ack.seq === 6)
@@ -211,7 +197,7 @@ describe('a document that is too large', () => {
     expect(await client.next('nack')).toMatchObject({ code: 'DOCUMENT_TOO_LARGE', retryable: true })
     const opened = await client.open('doc')
     const missing = Y.encodeStateAsUpdate(doc, Y.encodeStateVector(opened.doc))
-    state(client, missing)
+    client.send(stateFrame(missing))
     await client.next('ack', isDurable)
   })
 })

@@ -10,24 +10,10 @@ import type { Frame } from '../../src/protocol/frame.ts'
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts'
 import { type ManualTime, manualTime } from '../support/manual-time.ts'
 import { waitUntil } from '../support/wait-until.ts'
-import { emptyVector, type FrameClient, frameClient } from './frame-client.ts'
-import { runningRelay } from './running-relay.ts'
+import { frameClient, openFrame, stateFrame, updateFrame } from './frame-client.ts'
+import { runningRelay, standingStill } from './running-relay.ts'
 import { stockClient, synced } from './stock-clients.ts'
 import { textOf, writer } from './writer.ts'
-
-/** Time that stands still, without the links being taken for dead. */
-const still = { deadMilliseconds: 1e9, pingMilliseconds: 1e9, keepAliveMilliseconds: 1e9 }
-
-const openFrame = (document: string, channel = 1) =>
-  ({ type: 'open', channel, document, generation: 'test', stateVector: emptyVector }) as const
-
-function state(client: FrameClient, update: Uint8Array, channel = 1): void {
-  client.send({ type: 'state', channel, seq: 1, last: true, update })
-}
-
-function update(client: FrameClient, seq: number, bytes: Uint8Array): void {
-  client.send({ type: 'update', channel: 1, seq, update: bytes })
-}
 
 const Notes = definePartition<string>({ name: 'notes', policy: 'last-write-wins' })
 
@@ -60,18 +46,18 @@ function firstUpdate(client: number, text = 'x'): Uint8Array {
 describe('too many updates a second', () => {
   test('wait for their turn, and hold up nobody else', async () => {
     const time = manualTime()
-    const limits = { ...still, updatesPerSecondMax: 5 }
+    const limits = { ...standingStill, updatesPerSecondMax: 5 }
     const { url, relay, events } = await runningRelay({ time, limits })
     const client = await frameClient(url)
     const other = await frameClient(url)
     const { append } = writer(1)
     await client.open('doc')
     await other.open('other')
-    state(client, append('1'))
+    client.send(stateFrame(append('1')))
     // The burst is two seconds' worth, and the hello took one.
-    for (let seq = 2; seq <= 25; seq++) update(client, seq, append(`${seq % 10}`))
+    for (let seq = 2; seq <= 25; seq++) client.send(updateFrame(seq, append(`${seq % 10}`)))
     await client.next('ack', ack => isDurable(ack) && ack.seq === 9)
-    state(other, firstUpdate(7))
+    other.send(stateFrame(firstUpdate(7)))
     await other.next('ack', isDurable)
     expect(relay.gauges().throttled).toBe(1)
     const { doc } = await other.open('doc', 2)
@@ -90,7 +76,7 @@ describe('too many updates a second', () => {
     const time = manualTime()
     let arrived = 0
     const meter = { ...silentMeter, update: () => (arrived += 1) }
-    const limits = { ...still, updatesPerSecondMax: 50 }
+    const limits = { ...standingStill, updatesPerSecondMax: 50 }
     const { url, relay, events } = await runningRelay({ time, limits, meter })
     const [ours, theirs] = [await replicaOf(url), await replicaOf(url)]
     const [notes, seen] = [await ours.open(room('r1'), Notes), await theirs.open(room('r1'), Notes)]
@@ -112,7 +98,7 @@ describe('too many updates a second', () => {
 
   test('of a stock socket wait, too', async () => {
     const time = manualTime()
-    const limits = { ...still, updatesPerSecondMax: 20 }
+    const limits = { ...standingStill, updatesPerSecondMax: 20 }
     const { url, relay, events } = await runningRelay({ time, limits })
     const [client, reader] = [stockClient(url, 'doc'), stockClient(url, 'doc')]
     await Promise.all([synced(client), synced(reader)])
@@ -125,7 +111,7 @@ describe('too many updates a second', () => {
 
   test('without end close a stock socket with 1013, and the rest comes with the next sync', async () => {
     const time = manualTime()
-    const limits = { ...still, updatesPerSecondMax: 20 }
+    const limits = { ...standingStill, updatesPerSecondMax: 20 }
     const { url, relay, events } = await runningRelay({ time, limits })
     const [client, reader] = [stockClient(url, 'doc'), stockClient(url, 'doc')]
     await Promise.all([synced(client), synced(reader)])
@@ -143,13 +129,13 @@ describe('too many updates a second', () => {
 
 test('too many bytes a second wait, and one update may be larger than that', async () => {
   const time = manualTime()
-  const limits = { ...still, bytesPerSecondMax: 1000 }
+  const limits = { ...standingStill, bytesPerSecondMax: 1000 }
   const { url, relay } = await runningRelay({ time, limits })
   const client = await frameClient(url)
   await client.open('doc')
   const { append } = writer(1)
-  state(client, append('x'.repeat(5000)))
-  update(client, 2, append('x'))
+  client.send(stateFrame(append('x'.repeat(5000))))
+  client.send(updateFrame(2, append('x')))
   await client.next('ack', isDurable)
   await waitUntil(() => relay.gauges().throttled === 1)
   await time.advanceAsync(2_500)
@@ -166,8 +152,8 @@ describe('a link that is throttled', () => {
     const client = await frameClient(running.url)
     await client.open('doc')
     const { append } = writer(1)
-    state(client, append('1'))
-    for (let seq = 2; seq <= 8; seq++) update(client, seq, append(`${seq}`))
+    client.send(stateFrame(append('1')))
+    for (let seq = 2; seq <= 8; seq++) client.send(updateFrame(seq, append(`${seq}`)))
     await waitUntil(() => running.relay.gauges().throttled === 1)
     return { ...running, time, client }
   }
@@ -208,7 +194,7 @@ test.each<[string, Frame]>([
   ['pings', { type: 'ping', nonce: 1 }],
   ['joins', openFrame('doc')],
 ])('a flood of %s is not read, and others are served', async (_, frame) => {
-  const limits = { ...still, updatesPerSecondMax: 50, joinsPerSecondMax: 1, channelsMax: 5 }
+  const limits = { ...standingStill, updatesPerSecondMax: 50, joinsPerSecondMax: 1, channelsMax: 5 }
   const { url, relay } = await runningRelay({ time: manualTime(), limits })
   const [client, other] = [await frameClient(url), await frameClient(url)]
   for (let batch = 0; batch < 100; batch++) client.send(...Array<Frame>(30_000).fill(frame))
@@ -220,7 +206,7 @@ test.each<[string, Frame]>([
 })
 
 test('opens beyond the rate wait, in their order, and are answered later', async () => {
-  const limits = { ...still, joinsPerSecondMax: 2, channelsMax: 2 }
+  const limits = { ...standingStill, joinsPerSecondMax: 2, channelsMax: 2 }
   const time = manualTime()
   const { url } = await runningRelay({ time, limits })
   const [client, other] = [await frameClient(url), await frameClient(url)]

@@ -14,6 +14,13 @@ export interface RunningRelay {
   readonly events: readonly RelayEvent[]
 }
 
+/** Limits for time that stands still, without the links being taken for dead. */
+export const standingStill = {
+  deadMilliseconds: 1e9,
+  pingMilliseconds: 1e9,
+  keepAliveMilliseconds: 1e9,
+} as const
+
 /** By default on a storage in memory. */
 export async function runningRelay(
   options: Partial<RelayOptions> = {},
