@@ -78,7 +78,7 @@ async function seatPlayers(seat: () => FleetSeat, lives: number): Promise<Player
     await logPlayer(seat(), lives),
     await budgetPlayer(seat()),
     await native
-      .plan(dice.dice, { replicas: 1, clocksRight: true, topology: 'relay' })
+      .plan(dice.dice, { replicas: 1, clocksRight: true, topology: 'relay', hostile: false })
       .join(seat()),
   ]
 }

@@ -1,7 +1,9 @@
 /**
  * Presence: members say who and what they are, change it, take it back, and leave; others only watch.
- * When all has healed each sees exactly those who are there, hears at once of who changes or leaves, and
- * at a relay of whose link has ended; and it stays so.
+ * Where all are linked with one relay, and nobody lies, each sees in the end exactly those who are there, hears
+ * at once of who changes, leaves, or whose link has ended; and it stays so. Elsewhere a mesh of few links
+ * may be in parts for minutes, and an enemy may repeat what others said: there what is shown must be true, and
+ * who is silent must go.
  */
 import { documentName } from '../../src/model/document-name.ts'
 import { room, type Scope } from '../../src/model/scope.ts'
@@ -9,7 +11,6 @@ import type { Presence } from '../../src/sync/presence.ts'
 import type { PresenceMember } from '../../src/sync/presence-board.ts'
 import { PresenceWatch } from '../checkers/true-presence.ts'
 import { Violation } from '../checkers/violation.ts'
-import type { Topology } from '../nodes/topology.ts'
 import { SaidPresence, type Shift, type Stay, wordOf } from '../oracle/said-presence.ts'
 import type { Dice } from '../world/dice.ts'
 import { allowingLater, machineCodes } from './refusals.ts'
@@ -57,15 +58,15 @@ class Party {
   readonly said = new SaidPresence()
   /** The latest of each machine. */
   readonly players = new Map<string, PresencePlayer>()
-  readonly #topology: Topology
+  readonly #becomesExact: boolean
   #conclusion: Promise<void> | undefined
   #words = 0
 
-  constructor(dice: Dice, { topology }: Conditions) {
-    this.#topology = topology
+  constructor(dice: Dice, { topology, hostile }: Conditions) {
     const byRelay = topology === 'relay'
     this.scopes = byRelay && dice.chance(0.5) ? scopes : scopes.slice(0, 1)
     this.handlesMin = byRelay ? 0 : 1
+    this.#becomesExact = byRelay && !hostile
   }
 
   /** A number that nobody has said yet. */
@@ -76,8 +77,15 @@ class Party {
 
   /** For all players at once: whoever is the first looks after it. */
   conclude(seat: Seat): Promise<void> {
-    this.#conclusion ??= this.#conclude(seat)
+    this.#conclusion ??= this.#becomesExact ? this.#conclude(seat) : this.#outlast(seat)
     return this.#conclusion
+  }
+
+  /** Whoever was shown and has not been heard of since must be gone by then. */
+  async #outlast(seat: Seat): Promise<void> {
+    for (const player of this.players.values()) player.look()
+    await sleep(seat, steadyMilliseconds)
+    for (const player of this.players.values()) player.look()
   }
 
   async #conclude(seat: Seat): Promise<void> {
@@ -85,10 +93,10 @@ class Party {
     const all = [...this.players.values()]
     await this.#untilExact(seat, 'all had healed', settledMillisecondsMax)
     dice.pick(all).change()
-    await this.#untilExact(seat, 'somebody had said something', this.#soon)
+    await this.#untilExact(seat, 'somebody had said something', promptMillisecondsMax)
     dice.pick(all).leaveOne()
-    await this.#untilExact(seat, 'somebody had left', this.#soon)
-    if (this.#topology === 'relay' && all.length > 1) await this.#cutOff(seat, dice.pick(all))
+    await this.#untilExact(seat, 'somebody had left', promptMillisecondsMax)
+    if (all.length > 1) await this.#cutOff(seat, dice.pick(all))
     await this.#stayExact(seat)
   }
 
@@ -98,10 +106,6 @@ class Party {
     await this.#untilExact(seat, 'the link of one had ended', promptMillisecondsMax)
     absent.reconnect()
     await this.#untilExact(seat, 'it was back', settledMillisecondsMax)
-  }
-
-  get #soon(): number {
-    return this.#topology === 'relay' ? promptMillisecondsMax : settledMillisecondsMax
   }
 
   async #untilExact(seat: Seat, since: string, milliseconds: number): Promise<void> {
@@ -118,24 +122,18 @@ class Party {
     }
   }
 
-  /** Where links are few some are without one for a while, and do not see the others; nobody comes back. */
   async #stayExact(seat: Seat): Promise<void> {
-    const linked = this.#topology === 'relay'
     const start = seat.time.monotonic()
     while (seat.time.monotonic() - start < steadyMilliseconds) {
-      const why = linked ? this.#whyNotExact() : this.#firstOf(player => player.beyond())
+      const why = this.#whyNotExact()
       if (why !== undefined) throw new Violation('true presence', `after all was well: ${why}`)
       await sleep(seat, stayPollMilliseconds)
     }
   }
 
   #whyNotExact(): string | undefined {
-    return this.#firstOf(player => player.missing() ?? player.beyond())
-  }
-
-  #firstOf(whyOf: (player: PresencePlayer) => string | undefined): string | undefined {
     for (const player of this.players.values()) {
-      const why = whyOf(player)
+      const why = player.missing() ?? player.beyond()
       if (why !== undefined) return why
     }
     return undefined

@@ -75,6 +75,8 @@ export interface Conditions {
   /** Whether all clocks are within a second of the true time. */
   readonly clocksRight: boolean
   readonly topology: Topology
+  /** Whether somebody does what only an enemy or a broken network does. */
+  readonly hostile: boolean
 }
 
 export interface Workload {
