@@ -448,8 +448,10 @@ export class Mesh {
       if (code !== closeCodes.enough) this.#dialAgain(store, from)
       if (isBroken(code)) this.#search.lose(store)
     }
+    // Another link to it may be on its way: to dial a third would end that one, and so on.
+    const isGreeted = [...this.#greeting.values()].includes(from)
     if (code === closeCodes.enough) from?.rest()
-    else from?.lost(code, reason)
+    else if (!isGreeted) from?.lost(code, reason)
     this.#search.fillLater()
     if (this.#links.size === 0) this.#owed?.release()
     this.#changed()
