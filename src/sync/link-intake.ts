@@ -18,12 +18,14 @@ export interface LinkIntakeOptions<Item> {
   onThrottled?(): void
   /** It has gone on for so long; any time unless given. */
   throttledMillisecondsMax?: number
-  /** It went on for longer, or the link cannot be paused and more came than may wait. */
+  /** It went on for longer, or more came than may wait. */
   onFlood(error: StatemeshError): void
 }
 
-// What may come although the link is paused. Of one that can be it is the rest of one read.
-const behindMax = 65_536
+/** A replica that opens its documents sends so many frames. */
+const waitingMax = 65_536
+
+/** What may come although the link is paused. Of one that can be it is the rest of one read. */
 const behindBytesMax = 32 * 2 ** 20
 
 const pauseMilliseconds = 20
@@ -34,8 +36,7 @@ const restMilliseconds = 1_000
 export class LinkIntake<Item> {
   readonly #options: LinkIntakeOptions<Item>
   readonly #waiting = new Queue<Item>()
-  /** What came while something waited already. */
-  #behind = 0
+  /** Of what came while something waited already. */
   #behindBytes = 0
   #cancel: CancelTimer | undefined
   #throttledSince = 0
@@ -58,8 +59,9 @@ export class LinkIntake<Item> {
     if (now > 0) this.#options.handle(now === items.length ? items : items.slice(0, now))
     if (now === items.length || this.#stopped) return
     for (let at = now; at < items.length; at++) this.#waiting.push(items[at] as Item)
-    if (throttles) this.#cameBehind(items.length, bytes)
-    else this.#throttle()
+    if (throttles) this.#behindBytes += bytes
+    if (this.#waiting.length > waitingMax || this.#behindBytes > behindBytesMax) this.#flooded()
+    else if (!throttles) this.#throttle()
   }
 
   /** The link has ended: what waits is not handled any more. */
@@ -91,12 +93,6 @@ export class LinkIntake<Item> {
     this.#goOnLater()
   }
 
-  #cameBehind(items: number, bytes: number): void {
-    this.#behind += items
-    this.#behindBytes += bytes
-    if (this.#behind > behindMax || this.#behindBytes > behindBytesMax) this.#flooded()
-  }
-
   #goOnLater(): void {
     const { link, time, handle, throttledMillisecondsMax = Infinity } = this.#options
     this.#cancel = time.after(pauseMilliseconds, () => {
@@ -109,7 +105,7 @@ export class LinkIntake<Item> {
         const isLong = now - this.#throttledSince > throttledMillisecondsMax
         return isLong ? this.#flooded() : this.#goOnLater()
       }
-      this.#behind = this.#behindBytes = 0
+      this.#behindBytes = 0
       this.#wentOnAt = now
       link.resume()
     })

@@ -43,32 +43,28 @@ export class WaitingUpdates {
   /** Takes out the first, with those that can be joined to it to no more bytes than that; there must be one. */
   shift(bytesMax: number): WaitingUpdate {
     const first = this.#take()
-    const bytesLeft = Math.min(bytesMax, joinedBytesMax) - first.update.length
-    const others = this.#takeOwn(first, bytesLeft)
-    if (others.length === 0) return first
-    const pieces = [first, ...others].map(({ update }) => laidOut(update))
-    const { version } = others.at(-1) as WaitingUpdate
+    if (!first.own || this.isEmpty) return first
+    const pieces = [laidOut(first)]
+    let { version } = first
+    let end = endOf(pieces[0] as LaidOutUpdate, undefined)
+    let bytesLeft = Math.min(bytesMax, joinedBytesMax) - first.update.length
+    while (end !== undefined && !this.isEmpty) {
+      const next = this.#queue.at(0)
+      bytesLeft -= next.update.length
+      if (!next.own || bytesLeft < 0) break
+      const piece = laidOut(next)
+      end = endOf(piece, end)
+      if (end === undefined) break
+      pieces.push(piece)
+      version = this.#take().version
+    }
+    if (pieces.length === 1) return first
     return { ...first, update: updateBytes(joinUpdates(pieces)), version }
   }
 
   clear(): void {
     while (this.#queue.shift() !== undefined);
     this.#bytes = 0
-  }
-
-  /** Takes out those behind what was taken that were made here, one from where the other ends. */
-  #takeOwn(first: WaitingUpdate, bytesMax: number): WaitingUpdate[] {
-    const taken: WaitingUpdate[] = []
-    let bytesLeft = bytesMax
-    let end = first.own && this.#queue.length > 0 ? endOf(first, undefined) : undefined
-    while (end !== undefined && this.#queue.length > 0) {
-      const next = this.#queue.at(0)
-      bytesLeft -= next.update.length
-      if (!next.own || bytesLeft < 0) break
-      end = endOf(next, end)
-      if (end !== undefined) taken.push(this.#take())
-    }
-    return taken
   }
 
   #take(): WaitingUpdate {
@@ -85,15 +81,15 @@ interface End {
 }
 
 /** Where an update of one client ends that begins at an end; undefined where it is another's. */
-function endOf({ update }: WaitingUpdate, before: End | undefined): End | undefined {
+function endOf({ layout }: LaidOutUpdate, before: End | undefined): End | undefined {
   let end = before
-  for (const { client, clock, end: next } of laidOut(update).layout.blocks) {
+  for (const { client, clock, end: next } of layout.blocks) {
     if (end !== undefined && (client !== end.client || clock !== end.clock)) return undefined
     end = { client, clock: next }
   }
   return end
 }
 
-function laidOut(update: Uint8Array): LaidOutUpdate {
+function laidOut({ update }: WaitingUpdate): LaidOutUpdate {
   return { update, layout: readUpdateStructure(update) }
 }

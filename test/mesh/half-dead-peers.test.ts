@@ -146,6 +146,21 @@ describe('a peer that', () => {
     await waitUntil(() => linked(a).includes('evil'))
   })
 
+  it('has very many documents is slowed down, and not cut off', async () => {
+    const { a, evil, goOn, time } = await meshWith()
+    evil.send(...repeated(30_000, { type: 'interest', patterns: ['room:x'] }))
+    evil.send({ type: 'ping', nonce: 30_000 })
+    await goOn()
+    const isHeard = () => evil.all('pong').some(({ nonce }) => nonce === 30_000)
+    await time.advanceAsync(5_000)
+    await goOn()
+    expect(isHeard()).toBe(false)
+    await time.advanceAsync(5_000)
+    await waitUntil(isHeard)
+    expect(linked(a)).toHaveLength(2)
+    expect(a.health().peers).toEqual([])
+  })
+
   it('lies about what it has misses that, is named, and keeps nobody from it', async () => {
     const { a, ofA, evil, pass, goOn } = await meshWith()
     ofA.set('k', 'v')
