@@ -13,10 +13,11 @@ import type { Storage } from '../../src/storage/storage.ts'
 import { LinkSession } from '../../src/sync/link-session.ts'
 import { memoryLinkPair } from '../../src/transport/memory-link.ts'
 import type { Link } from '../../src/transport/transport.ts'
+import { hello as anyHello } from '../server/frame-client.ts'
 import { type ManualTime, manualTime } from '../support/manual-time.ts'
 
 const name = parseDocumentName('room:r1/notes')
-const turns = async (_after?: unknown) => {
+const turns = async () => {
   for (let turn = 0; turn < 10; turn++) await new Promise(resolve => setImmediate(resolve))
 }
 let seed = 100
@@ -90,14 +91,7 @@ async function openAgainstRawPeer(windowBytes = 0, isRelay = true) {
     for (const frame of frames) accepted.send(encodeFrame(frame))
     await turns()
   }
-  const hello: Frame = {
-    type: 'hello',
-    version: 1,
-    node: 'raw',
-    messageBytesMax: 2 ** 20,
-    windowBytes,
-    generation: 'g',
-  }
+  const hello: Frame = { ...anyHello, messageBytesMax: 2 ** 20, windowBytes }
   return { time, one, received, closed, send, sendAsOne, hello, accepted }
 }
 
@@ -362,7 +356,10 @@ describe('a session', () => {
     await send(hello)
     one.open()
     await send(openFrame(9))
-    const write = (key: string) => turns(one.document.doc.getMap('m').set(key, 1))
+    const write = async (key: string) => {
+      one.document.doc.getMap('m').set(key, 1)
+      await turns()
+    }
     for (const key of ['a', 'b', 'c']) await write(key)
     const updates = () => received.filter(frame => frame.type === 'update')
     expect(updates()).toHaveLength(0) // the state is under way
