@@ -85,7 +85,7 @@ export class Relay {
   readonly #probe: StorageProbe
   readonly #incarnation: Incarnation
   readonly #context: RelayContext
-  readonly #onEvent: (event: RelayEvent) => void
+  readonly #onUserEvent: ((event: RelayEvent) => void) | undefined
   readonly #vitals: RelayVitals
   readonly #access: Access | undefined
   readonly #roomOptions: Omit<RoomOptions, 'document' | 'channel'>
@@ -134,11 +134,7 @@ export class Relay {
     })
     this.#incarnation = incarnation
     const { onEvent } = options
-    this.#onEvent = event => {
-      if (event.event === 'rejected') meter.rejected(String(event.code))
-      this.#vitals.event(event)
-      onEvent?.(event)
-    }
+    this.#onUserEvent = onEvent
     this.#vitals.monitor.onAlert(({ change, level, message, signal }) => {
       const isTrouble = change === 'raised' || change === 'escalated'
       const grave = level === 'critical' ? 'error' : 'warn'
@@ -342,13 +338,12 @@ export class Relay {
   /** Waits until all links have ended, but not for ever. */
   async #connectionsGone(): Promise<void> {
     if (this.#connections.size === 0) return
+    let cancel: CancelTimer | undefined
     await new Promise<void>(resolve => {
-      const cancel = this.time.after(this.limits.drainMilliseconds, resolve)
-      this.#allGone = () => {
-        cancel()
-        resolve()
-      }
+      cancel = this.time.after(this.limits.drainMilliseconds, resolve)
+      this.#allGone = resolve
     })
+    cancel?.()
   }
 
   #admit(arrival: Arrival, token: AccessToken | undefined): void {
@@ -422,6 +417,12 @@ export class Relay {
     const room = new Room({ ...this.#roomOptions, document, channel })
     this.#rooms.set(document, room)
     return room
+  }
+
+  #onEvent(event: RelayEvent): void {
+    if (event.event === 'rejected') this.#context.meter.rejected(String(event.code))
+    this.#vitals.event(event)
+    this.#onUserEvent?.(event)
   }
 
   #onStorageWorking(): void {

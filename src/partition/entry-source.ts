@@ -17,7 +17,7 @@ export interface EntrySource<Value> extends EntryReader<Value> {
   /** As `get`, but never a copy: what is in it must not be changed or handed out. */
   peek(key: string): StoredValue | undefined
   /** About how many keys there are; cheap. */
-  readonly size: number
+  size(): number
   /** What a transaction that is under way reads; undefined while there is none. */
   draft(): EntryReader<Value> | undefined
   /** @returns ends it */

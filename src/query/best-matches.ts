@@ -5,19 +5,19 @@ import { comparePositions, type Order, type Position } from './order.ts'
 const spare = 256
 
 export class BestMatches<Match extends Position> {
-  readonly #compare: (a: Match, b: Match) => number
+  readonly #order: Order
   readonly #limit: number
   #matches: Match[] = []
   /** The last one that can still be in; undefined while there are not enough. */
   #last: Match | undefined
 
   constructor(order: Order, limit: number = Number.POSITIVE_INFINITY) {
-    this.#compare = (a, b) => comparePositions(order, a, b)
+    this.#order = order
     this.#limit = limit
   }
 
   add(match: Match): void {
-    if (this.#last !== undefined && this.#compare(match, this.#last) > 0) return
+    if (this.#last !== undefined && comparePositions(this.#order, match, this.#last) > 0) return
     this.#matches.push(match)
     if (this.#matches.length >= this.#limit + spare + (this.#limit >> 1)) this.#cut()
   }
@@ -28,7 +28,7 @@ export class BestMatches<Match extends Position> {
   }
 
   #cut(): void {
-    this.#matches.sort(this.#compare)
+    this.#matches.sort((a, b) => comparePositions(this.#order, a, b))
     if (this.#matches.length < this.#limit) return
     this.#matches.length = this.#limit
     this.#last = this.#matches.at(-1)

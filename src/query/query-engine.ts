@@ -259,7 +259,7 @@ export class QueryEngine<Value> {
   }
 
   #plan(filter: Conjunction, order: Order | undefined, limit: number | undefined): Plan {
-    const total = this.#options.source.size
+    const total = this.#options.source.size()
     return planOf({ filter, order, limit, total, indexes: this.#indexes.values() })
   }
 

@@ -52,10 +52,8 @@ export class StateLayout {
   }
 
   identify(path: readonly string[], idOf: IdOf): void {
-    this.#reach(path).#idOf = item => {
-      const id = idOf(item)
-      return typeof id === 'string' && id !== '' ? id : undefined
-    }
+    const named: IdOf = item => nameOrNone(idOf(item))
+    this.#reach(path).#idOf = named
   }
 
   #isList(items: readonly unknown[]): boolean {
@@ -88,7 +86,10 @@ wholeLayout.keepWhole([])
 
 function ownId(item: unknown): string | undefined {
   if (typeof item !== 'object' || item === null || item instanceof Table) return undefined
-  const { id } = item as { id?: unknown }
+  return nameOrNone((item as { id?: unknown }).id)
+}
+
+function nameOrNone(id: unknown): string | undefined {
   return typeof id === 'string' && id !== '' ? id : undefined
 }
 

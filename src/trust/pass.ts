@@ -28,7 +28,7 @@ export class Pass {
   #cancelTimer: CancelTimer | undefined
   /** The token that is being checked, and the one that came meanwhile. */
   #checking = false
-  #next: (() => Promise<void>) | undefined
+  #next: { readonly text: string; readonly onRenewed: () => void } | undefined
 
   constructor(options: PassOptions) {
     this.#options = options
@@ -55,7 +55,7 @@ export class Pass {
   /** Takes a fresh token in place of the present one, and calls `onRenewed` when it is good. */
   renew(text: string, onRenewed: () => void): void {
     // One check at a time, of the newest: no peer makes us do more.
-    this.#next = () => this.#renew(text, onRenewed)
+    this.#next = { text, onRenewed }
     if (!this.#checking) void this.#renewAll()
   }
 
@@ -79,9 +79,9 @@ export class Pass {
 
   async #renewAll(): Promise<void> {
     this.#checking = true
-    for (let renew = this.#next; renew !== undefined; renew = this.#next) {
+    for (let next = this.#next; next !== undefined; next = this.#next) {
       this.#next = undefined
-      await renew()
+      await this.#renew(next.text, next.onRenewed)
     }
     this.#checking = false
   }

@@ -167,12 +167,7 @@ export class EventStore<Schemas extends EventSchemas> {
       throw thrown
     }
     waiting = undefined
-    return {
-      get cursor() {
-        return progress.cursor
-      },
-      end,
-    }
+    return new Subscription(progress, end)
   }
 
   /** What a reader has passed who has read all that is here. @throws CLOSED */
@@ -237,6 +232,20 @@ export class EventStore<Schemas extends EventSchemas> {
     for (const type of types) this.#schema(type)
     const wanted = new Set(types)
     return ({ type }) => wanted.has(type)
+  }
+}
+
+class Subscription implements EventSubscription {
+  readonly #progress: Progress
+  readonly end: () => void
+
+  constructor(progress: Progress, end: () => void) {
+    this.#progress = progress
+    this.end = end
+  }
+
+  get cursor(): EventCursor {
+    return this.#progress.cursor
   }
 }
 

@@ -146,10 +146,11 @@ export class Cleaner {
       await this.run(budget).then(told, thrown => told(toStatemeshError(thrown, 'CLOSED')))
       if (!stopped) cancel = this.#time.after(everyMilliseconds, next)
     }
-    this.#stop = () => {
+    const stop = () => {
       stopped = true
       cancel()
     }
+    this.#stop = stop
     void next()
   }
 

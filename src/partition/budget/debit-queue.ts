@@ -18,7 +18,7 @@ export interface WaitOptions {
 /** One debit's place in the queue. */
 export interface Wait {
   /** What is left of its time. */
-  readonly leftMilliseconds: number
+  leftMilliseconds(): number
   /**
    * Requests the amount, and resolves when rows of the key have changed.
    *
@@ -72,9 +72,7 @@ export class DebitQueue {
       return true
     }
     return {
-      get leftMilliseconds() {
-        return Math.max(0, deadline - time.monotonic())
-      },
+      leftMilliseconds: () => Math.max(0, deadline - time.monotonic()),
       forChange: () => {
         if (time.monotonic() >= deadline || signal?.aborted) throw unreachable(key)
         this.#enter(key, waiting)

@@ -144,7 +144,7 @@ export class Spender {
     const { time, relay } = this.#host
     const left = until - this.#skew - time.now()
     try {
-      const timeoutMilliseconds = Math.max(1, Math.min(wait.leftMilliseconds, left))
+      const timeoutMilliseconds = Math.max(1, Math.min(wait.leftMilliseconds(), left))
       await Promise.all([this.#host.durable(), this.#host.flush({ timeoutMilliseconds })])
     } catch (cause) {
       throw new StatemeshError('BUDGET_UNREACHABLE', 'the relay did not take the spend', { cause })

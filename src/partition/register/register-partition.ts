@@ -325,9 +325,7 @@ export class RegisterPartition<Value = unknown> {
       get: key => view.read(key) as Value | undefined,
       peek: key => view.peek(key),
       keys: () => [...view.keys()].filter(key => view.has(key)),
-      get size() {
-        return view.size
-      },
+      size: () => view.size,
       draft: () => (this.#writes === undefined ? undefined : (this as EntryReader<Value>)),
       watch: watcher => this.#watch(watcher),
     }

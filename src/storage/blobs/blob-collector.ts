@@ -38,7 +38,7 @@ export class BlobCollector {
 
   constructor(options: BlobCollectorOptions) {
     this.#options = options
-    options.store.onBelonging = () => this.start()
+    options.store.watch(() => this.start())
   }
 
   /** Collects every hour from now on; it starts by itself when a blob is put or fetched. */

@@ -45,14 +45,18 @@ const belongingPrefix = 'blob/of/'
 export class BlobStore {
   readonly #storage: Storage
   readonly #time: TimeSource
-  /** Called when a blob is put into a document. */
-  onBelonging: (() => void) | undefined
+  #onBelonging: (() => void) | undefined
   /** The end of the row of those that take turns (B3). */
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(storage: Storage, time: TimeSource) {
     this.#storage = storage
     this.#time = time
+  }
+
+  /** Calls `listener`, the only one, when a blob is put into a document. */
+  watch(listener: () => void): void {
+    this.#onBelonging = listener
   }
 
   /**
@@ -216,7 +220,7 @@ export class BlobStore {
 
   /** Records that a blob belongs to a document; to be called in turn. */
   async belong({ document, ref, whole, usedAt, relay }: BlobBelonging): Promise<void> {
-    this.onBelonging?.()
+    this.#onBelonging?.()
     const record = { bytes: ref.bytes, whole, usedAt, relay }
     await this.#storage.writeRecord(belongingKey(document, ref.blob), buffer.encodeAny(record))
   }
