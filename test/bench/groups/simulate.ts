@@ -25,7 +25,7 @@ async function playRound(): Promise<Round> {
 }
 
 function begin(): ChildProcess {
-  const begun = startWorker(new URL('../simulate/rounds.js', import.meta.url))
+  const begun = startWorker(new URL('../simulate/rounds.js', import.meta.url), 1)
   begun.unref()
   begun.on('exit', code => {
     throw new Error(`the worker ended with ${code}`)
