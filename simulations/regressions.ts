@@ -140,4 +140,33 @@ export const regressions: readonly Regression[] = [
     topology: 'mesh',
     found: 'a malformed state vector of a peer that took nothing threw when its link ended',
   },
+  {
+    seed: 70000269,
+    profile: 'crashing',
+    operations: 100,
+    replicas: 2,
+    faults: [
+      'replica crash',
+      'relay crash',
+      'replica restart',
+      'relay restart',
+      'slow fsync',
+      'full disk',
+    ],
+    workloads: ['queries', 'modules', 'migrations', 'presence'],
+    topology: 'relay',
+    found:
+      'a replica told a relay what an earlier link to it had said of others: they were not heard any more',
+  },
+  {
+    seed: 70000694,
+    profile: 'long-offline',
+    operations: 100,
+    replicas: 5,
+    faults: ['offline', 'disconnect', 'stall'],
+    workloads: ['budgets', 'logs', 'inbox', 'presence'],
+    topology: 'relay',
+    found:
+      'members whom another replica had repeated to the relay stayed when their own link ended',
+  },
 ]

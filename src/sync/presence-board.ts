@@ -100,10 +100,13 @@ export class PresenceBoard {
     return [...this.#heard.values()].map(({ entry }) => entry)
   }
 
-  /** What peers have said, and the relay has not. */
+  /**
+   * What peers have said that are still linked, and the relay has not. What came by a link that has ended may
+   * have been the relay's: repeated to it, that would keep it from hearing the member itself.
+   */
   get saidByPeers(): Said[] {
     return [...this.#heard.values()]
-      .filter(({ from }) => ![...from].some(({ isRelay }) => isRelay))
+      .filter(({ from }) => from.size > 0 && ![...from].some(({ isRelay }) => isRelay))
       .map(({ entry }) => entry)
   }
 

@@ -36,4 +36,13 @@ describe('a member of whom the relay and a peer have told', () => {
     expect(board.apply([gone], linkTo(false), at)).toEqual([])
     expect(board.apply([gone], relay, at)).toEqual([gone])
   })
+
+  it('is not told of to a relay that told of it, over a link that has ended', () => {
+    const board = new PresenceBoard()
+    const relay = linkTo(true)
+    board.apply([said], relay, at)
+    board.unlinked(relay)
+    expect(board.members).toHaveLength(1)
+    expect(board.saidByPeers).toEqual([])
+  })
 })
