@@ -133,13 +133,13 @@ export class Relay {
       },
     })
     this.#incarnation = incarnation
-    const { onEvent } = options
-    this.#onUserEvent = onEvent
+    this.#onUserEvent = options.onEvent
     this.#vitals.monitor.onAlert(({ change, level, message, signal }) => {
       const isTrouble = change === 'raised' || change === 'escalated'
       const grave = level === 'critical' ? 'error' : 'warn'
       const said = `${change}: ${message}`
-      onEvent?.({ level: isTrouble ? grave : 'info', event: 'alert', code: signal, message: said })
+      const alert = { event: 'alert', code: signal, message: said } as const
+      this.#onUserEvent?.({ level: isTrouble ? grave : 'info', ...alert })
     })
     const { forward = 'durable' } = options
     this.#roomOptions = {
