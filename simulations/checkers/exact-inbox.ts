@@ -2,7 +2,7 @@
  * The inbox is exact: it lists the keys whose siblings do not say the same, tells of each as it
  * opens and ends, and a resolution stands until a write that did not see it says something else.
  */
-import type { ConflictChange } from '../../src/partition/inbox/inbox.ts'
+import type { Conflict, ConflictChange } from '../../src/partition/inbox/inbox.ts'
 import type { RegisterPartition } from '../../src/partition/register/register-partition.ts'
 import { Violation } from './violation.ts'
 
@@ -24,16 +24,24 @@ export class ToldConflicts {
     for (const { key, token } of partition.conflicts()) this.#tokens.set(key, token)
   }
 
+  /** Whether these are the conflicts that were told of. */
+  isListOf(open: ReadonlyMap<string, Conflict>): boolean {
+    if (open.size !== this.#tokens.size) return false
+    for (const { key, token } of open.values()) if (this.#tokens.get(key) !== token) return false
+    return true
+  }
+
   toString(): string {
-    return listed(this.#tokens)
+    return [...this.#tokens].map(([key, token]) => `${key}: ${token}`).join(', ')
   }
 }
 
 export function checkInbox(where: string, partition: RegisterPartition, told: ToldConflicts): void {
   const broken = (why: string) => new Violation('exact inbox', `${where}: ${why}`)
-  const open = new Map<string, string>()
-  for (const { key, token, siblings } of partition.conflicts()) {
-    open.set(key, token)
+  const open = new Map<string, Conflict>()
+  for (const conflict of partition.conflicts()) {
+    const { key, siblings } = conflict
+    open.set(key, conflict)
     if (siblings.length < 2) throw broken(`"${key}" is listed and has no two siblings`)
   }
   for (const key of partition.keys()) {
@@ -42,19 +50,16 @@ export function checkInbox(where: string, partition: RegisterPartition, told: To
     const disagree = new Set(sayings).size > 1
     if (disagree !== open.has(key)) throw broken(`"${key}" has ${siblings.length} siblings`)
   }
-  if (listed(open) !== told.toString()) throw broken(`told of [${told}], lists [${listed(open)}]`)
+  if (!told.isListOf(open)) {
+    const listed = [...open.values()].map(({ key, token }) => `${key}: ${token}`)
+    throw broken(`told of [${told}], lists [${listed.join(', ')}]`)
+  }
   for (const { key, writer, timestamp, status } of partition.resolutions()) {
-    const isSibling = partition
-      .siblings(key)
-      .some(sibling => sibling.writer === writer && sibling.timestamp === timestamp)
-    const expected = isSibling && open.has(key) ? 'pending' : 'resolved'
+    const siblings = open.get(key)?.siblings ?? []
+    const isSibling = siblings.some(
+      sibling => sibling.writer === writer && sibling.timestamp === timestamp,
+    )
+    const expected = isSibling ? 'pending' : 'resolved'
     if (status !== expected) throw broken(`a resolution of "${key}" is ${status}`)
   }
-}
-
-function listed(tokens: ReadonlyMap<string, string>): string {
-  return [...tokens]
-    .map(([key, token]) => `${key}: ${token}`)
-    .sort()
-    .join(', ')
 }

@@ -23,7 +23,7 @@ export interface PresenceWatchOptions {
 }
 
 /** What was last shown of a member. */
-interface Shown {
+interface Shown extends Pick<PresenceMember, 'role' | 'state'> {
   /** Which of what it has said. */
   readonly index: number
   readonly lastSeen: number
@@ -47,37 +47,55 @@ export class PresenceWatch {
 
   /** Of whom the last word is not shown; undefined where nobody is missing. */
   missing(members: readonly PresenceMember[]): string | undefined {
-    const shown = new Set(members.map(textOf))
-    const missing = this.#expected.filter(text => !shown.has(text))
-    return missing.length === 0 ? undefined : `${this.#who} is not shown ${list(missing)}`
+    const shown = new Map(members.map(member => [member.id, member]))
+    const missing = this.#present().filter(stay => !this.#isLastWord(shown.get(stay.id), stay))
+    if (missing.length === 0) return undefined
+    const said = missing.map(stay => `${stay.id} ${this.#actorOf(stay)} ${stay.said.at(-1)?.word}`)
+    return `${this.#who} is not shown ${list(said)}`
   }
 
   /** Who is shown and is not there any more, or not as that; undefined where it is nobody. */
   beyond(members: readonly PresenceMember[]): string | undefined {
-    const expected = new Set(this.#expected)
-    const beyond = members.map(textOf).filter(text => !expected.has(text))
-    return beyond.length === 0 ? undefined : `${this.#who} is shown ${list(beyond)}`
+    const present = new Map(this.#present().map(stay => [stay.id, stay]))
+    const beyond = members.filter(member => !this.#isLastWord(member, present.get(member.id)))
+    if (beyond.length === 0) return undefined
+    const shown = beyond.map(member => `${member.id} ${member.actor} ${wordOf(member)}`)
+    return `${this.#who} is shown ${list(shown)}`
   }
 
-  get #expected(): string[] {
+  #present(): Stay[] {
     const { said, stay } = this.#options
-    return said.present(stay.document).map(other => {
-      return `${other.id} ${this.#actorOf(other)} ${other.said.at(-1)?.word}`
-    })
+    return said.present(stay.document)
+  }
+
+  #isLastWord(member: PresenceMember | undefined, stay: Stay | undefined): boolean {
+    if (member === undefined || stay === undefined) return false
+    if (member.actor !== this.#actorOf(stay)) return false
+    return stay.said[this.#indexOf(member, stay)]?.word === stay.said.at(-1)?.word
+  }
+
+  /** Which of what somebody has said is shown, what was shown before or later; -1 for none of it. */
+  #indexOf(member: PresenceMember, stay: Stay): number {
+    const before = this.#shown.get(member.id)
+    if (before !== undefined && before.role === member.role && before.state === member.state) {
+      return before.index
+    }
+    const word = wordOf(member)
+    return stay.said.findIndex((one, at) => at >= (before?.index ?? 0) && one.word === word)
   }
 
   #judge(member: PresenceMember): void {
     const { said, time } = this.#options
-    const { id, actor, lastSeen } = member
+    const { id, actor, role, state, lastSeen } = member
     const stay = said.stay(id)
-    const word = wordOf(member)
-    if (stay === undefined) this.#fail(`is shown ${id} ${actor} ${word}: nobody is that`)
+    if (stay === undefined) this.#fail(`is shown ${id} ${actor} ${wordOf(member)}: nobody is that`)
     if (actor !== this.#actorOf(stay)) {
       this.#fail(`is shown ${stay.actor} of ${stay.machine} as ${actor}`)
     }
     const before = this.#shown.get(id)
-    const index = stay.said.findIndex((one, at) => at >= (before?.index ?? 0) && one.word === word)
+    const index = this.#indexOf(member, stay)
     if (index < 0) {
+      const word = wordOf(member)
       const isOld = stay.said.some(one => one.word === word)
       const why = isOld ? `after ${stay.said[before?.index ?? 0]?.word}` : 'which it never said'
       this.#fail(`is shown ${word} of ${actor} of ${stay.machine}, ${why}`)
@@ -85,7 +103,7 @@ export class PresenceWatch {
     if (index !== before?.index) this.#judgeNews(stay, index)
     const now = time.monotonic()
     const heardAt = before?.lastSeen === lastSeen ? before.heardAt : now
-    this.#shown.set(id, { index, lastSeen, heardAt })
+    this.#shown.set(id, { role, state, index, lastSeen, heardAt })
     if (stay.machine === this.#options.stay.machine || now - heardAt <= shownMillisecondsMax) return
     this.#fail(`is shown ${actor} of ${stay.machine}, not heard of for ${now - heardAt} ms`)
   }
@@ -112,10 +130,6 @@ export class PresenceWatch {
   #fail(what: string): never {
     throw new Violation('true presence', `${this.#who} ${what}`)
   }
-}
-
-function textOf(member: PresenceMember): string {
-  return `${member.id} ${member.actor} ${wordOf(member)}`
 }
 
 function list(texts: readonly string[]): string {

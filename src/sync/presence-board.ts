@@ -21,7 +21,7 @@ export interface PresenceMember {
   /** Undefined for a stock client that names none. */
   readonly actor: string | undefined
   readonly role: string | undefined
-  /** What it says besides, as JSON. */
+  /** What it says besides, as JSON; frozen, since all who look at it are shown the same. */
   readonly state: unknown
   /** When it was first and last heard of here, in milliseconds since the epoch, by our clock. */
   readonly since: number
@@ -30,16 +30,20 @@ export interface PresenceMember {
   readonly self: boolean
 }
 
+/** What a member says about itself. */
+export type Word = Pick<PresenceMember, 'actor' | 'role' | 'state'>
+
 export interface Said extends AwarenessEntry {
   readonly state: string
 }
 
 interface Heard {
-  entry: Said
+  readonly entry: Said
+  readonly word: Word
   readonly since: number
-  lastSeen: number
+  readonly lastSeen: number
   /** When it was last heard of (monotonic). */
-  heardAt: number
+  readonly heardAt: number
   /** The links that have brought its last word, and have not taken it back. */
   readonly from: Set<PresenceLink>
 }
@@ -121,9 +125,10 @@ export class PresenceBoard {
   }
 
   get members(): PresenceMember[] {
-    return [...this.#heard.values()].map(({ entry, since, lastSeen }) =>
-      presenceMember(entry, { since, lastSeen, self: false }),
-    )
+    return [...this.#heard].map(([id, { word, since, lastSeen }]) => {
+      const { actor, role, state } = word
+      return { id, actor, role, state, since, lastSeen, self: false }
+    })
   }
 
   #putOn(entry: Said, from: PresenceLink, at: { now: number; monotonic: number }): boolean {
@@ -132,16 +137,11 @@ export class PresenceBoard {
     if (clock === known?.entry.clock && state === known.entry.state) known.from.add(from)
     if (clock <= (known?.entry.clock ?? this.#gone.get(clientID) ?? -1)) return false
     if (known === undefined && this.#heard.size >= presenceMembersMax) return false
-    const { subject } = from
-    if (known && subject !== undefined && actorOf(known.entry.state) !== actorOf(state)) {
-      return false // B3
-    }
+    const word = readWord(state)
+    if (known && from.subject !== undefined && known.word.actor !== word.actor) return false // B3
     const since = known?.since ?? at.now
-    this.#heard.set(clientID, {
-      ...{ entry, since, from: new Set([from]) },
-      lastSeen: at.now,
-      heardAt: at.monotonic,
-    })
+    const { now: lastSeen, monotonic: heardAt } = at
+    this.#heard.set(clientID, { entry, word, since, lastSeen, heardAt, from: new Set([from]) })
     return true
   }
 
@@ -150,7 +150,7 @@ export class PresenceBoard {
     if (known === undefined) return false
     const last = known.entry.clock
     const { subject } = from
-    if (subject !== undefined && actorOf(known.entry.state) !== subject) return false // B3
+    if (subject !== undefined && known.word.actor !== subject) return false // B3
     // B2
     if (clock < last || (clock === last && !known.from.delete(from))) return false
     if (clock === last && known.from.size > 0) return false
@@ -172,25 +172,27 @@ export class PresenceBoard {
 const { stateLengthMax } = defaultAwarenessLimits
 const clientIDMax = Number.MAX_SAFE_INTEGER
 
-/** The state of a member as JSON text, read; a stock client's may be anything. */
-export function presenceMember(
-  { clientID: id, state: text }: Said,
-  seen: Pick<PresenceMember, 'since' | 'lastSeen' | 'self'>,
-): PresenceMember {
+/** Reads the state of a member, which is JSON; a stock client's may be anything. */
+export function readWord(text: string): Word {
   const value: unknown = JSON.parse(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { id, actor: undefined, role: undefined, state: value, ...seen }
+    return { actor: undefined, role: undefined, state: frozen(value) }
   }
   const { actor, role, state, ...rest } = value as Record<string, unknown>
   const others = Object.keys(rest).length === 0 ? undefined : rest
-  return { id, actor: textOf(actor), role: textOf(role), state: state ?? others, ...seen }
+  return { actor: textOf(actor), role: textOf(role), state: frozen(state ?? others) }
 }
 
-function actorOf(text: string): string | undefined {
-  const value: unknown = JSON.parse(text)
-  return typeof value === 'object' && value !== null && 'actor' in value
-    ? textOf(value.actor)
-    : undefined
+/** Freezes what JSON said, which may be nested as deep as it is long: no recursion. */
+function frozen(value: unknown): unknown {
+  const parts = [value]
+  while (parts.length > 0) {
+    const part = parts.pop()
+    if (typeof part !== 'object' || part === null) continue
+    Object.freeze(part)
+    for (const inner of Object.values(part)) parts.push(inner)
+  }
+  return value
 }
 
 function textOf(value: unknown): string | undefined {

@@ -5,8 +5,9 @@ import { type AwarenessEntry, defaultAwarenessLimits } from '../protocol/awarene
 import {
   type PresenceMember,
   presenceClockMax,
-  presenceMember,
+  readWord,
   type Said,
+  type Word,
 } from './presence-board.ts'
 
 /** What a member says about itself. */
@@ -38,7 +39,7 @@ const listenersMax = 1_000
 export class Presence {
   readonly #parts: PresenceParts
   readonly #listeners = new Set<PresenceListener>()
-  #state: string | undefined
+  #state: { readonly text: string; readonly word: Word } | undefined
   #clock = 0
   #said: Said | undefined
   #since = 0
@@ -64,7 +65,7 @@ export class Presence {
     if (this.#left) throw new StatemeshError('CLOSED', 'this member has left')
     const text = this.#encode({ actor: this.#parts.actor, role, state })
     if (this.#state === undefined) this.#since = this.#parts.time.now()
-    this.#state = text
+    this.#state = { text, word: readWord(text) }
     this.#parts.onSet()
     for (const other of this.#parts.others()) other.changed()
   }
@@ -108,7 +109,7 @@ export class Presence {
   announce(): Said | undefined {
     if (this.#state === undefined) return undefined
     this.#clock += 1
-    this.#said = { clientID: this.id, clock: this.#clock, state: this.#state }
+    this.#said = { clientID: this.id, clock: this.#clock, state: this.#state.text }
     return this.#said
   }
 
@@ -136,9 +137,10 @@ export class Presence {
 
   #seenBy(reader: Presence): PresenceMember | undefined {
     if (this.#state === undefined) return undefined
-    const said = { clientID: this.id, clock: this.#clock, state: this.#state }
+    const { actor, role, state } = this.#state.word
     const lastSeen = this.#parts.time.now()
-    return presenceMember(said, { since: this.#since, lastSeen, self: this === reader })
+    const self = this === reader
+    return { id: this.id, actor, role, state, since: this.#since, lastSeen, self }
   }
 
   #encode(value: unknown): string {

@@ -121,26 +121,34 @@ export function readResolution(row: string, item: Y.Item): StoredResolution {
   if (picked !== undefined && !(Number.isSafeInteger(picked) && siblings[picked as number])) {
     throw new StatemeshError('ENTRY_INVALID', 'it picks what was not there')
   }
+  const { timestamp, actor, deleted, value } = readWrite(entry)
   return {
-    ...readWrite(entry, writer),
     key,
+    actor,
+    writer,
+    timestamp,
+    deleted,
+    value,
     picked: picked as number | undefined,
-    siblings: siblings.map(sibling => {
-      const fields = fieldsOf(sibling)
-      if (!Number.isSafeInteger(fields.w)) throw new StatemeshError('ENTRY_INVALID', 'no writer')
-      const { value, ...rest } = readWrite(fields, fields.w as number)
-      return { ...rest, ...value }
-    }),
+    siblings: siblings.map(readSibling),
   }
 }
 
-function readWrite(fields: Record<string, unknown>, writer: number) {
+function readSibling(sibling: unknown): StoredResolution['siblings'][number] {
+  const fields = fieldsOf(sibling)
+  if (!Number.isSafeInteger(fields.w)) throw new StatemeshError('ENTRY_INVALID', 'no writer')
+  const { timestamp, actor, deleted, value } = readWrite(fields)
+  const writer = fields.w as number
+  return { actor, writer, timestamp, deleted, value: value.value, mutable: value.mutable }
+}
+
+function readWrite(fields: Record<string, unknown>) {
   const timestamp = parseTimestamp(fields.t)
   if (timestamp === undefined) throw new StatemeshError('ENTRY_INVALID', 'its stamp is malformed')
   const deleted = fields.d === true
   try {
     const value = deleted || fields.v === undefined ? nothing : decodeValue(fields.v)
-    return { writer, timestamp, actor: parseActorId(fields.a), deleted, value }
+    return { timestamp, actor: parseActorId(fields.a), deleted, value }
   } catch (cause) {
     if (!(cause instanceof StatemeshError)) throw cause
     throw new StatemeshError('ENTRY_INVALID', cause.message, { cause })

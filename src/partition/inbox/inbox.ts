@@ -233,7 +233,7 @@ export class Inbox<Value = unknown> {
   #change(key: string, before: Conflict<Value> | undefined): ConflictChange<Value> | undefined {
     const now = this.#source.siblings(key) as Sibling<Value>[]
     if (!agree(now)) {
-      if (before !== undefined && before.token === tokenOf(now)) return undefined
+      if (before !== undefined && sameSiblings(before.siblings, now)) return undefined
       const type = before === undefined ? 'opened' : 'changed'
       return { type, conflict: this.#conflictOf(key, now), resolution: undefined }
     }
@@ -246,6 +246,12 @@ export class Inbox<Value = unknown> {
 
 function isImmutable({ value, siblings }: StoredResolution): boolean {
   return !value.mutable && !siblings.some(({ mutable }) => mutable)
+}
+
+/** Both have the winner first. */
+function sameSiblings(some: readonly Sibling[], others: readonly Sibling[]): boolean {
+  if (some.length !== others.length) return false
+  return some.every((sibling, index) => sameSibling(sibling, others[index] as Sibling))
 }
 
 function indexOf(siblings: readonly Sibling[], name: SiblingName): number {
