@@ -29,16 +29,18 @@ export class DiskStorage implements Storage {
 
   async append(document: string, update: Uint8Array): Promise<number> {
     const copy = pooledCopy(update, update.length)
-    return this.#write({ kind: 'append', document, update: copy, ...size(copy.length) })
+    const { length: bytes } = copy
+    return this.#write({ kind: 'append', document, update: copy, bytes, alone: false })
   }
 
   async replace(document: string, through: number, update: Uint8Array): Promise<void> {
     const copy = pooledCopy(update, update.length)
-    await this.#write({ kind: 'replace', document, through, update: copy, ...size(copy.length) })
+    const { length: bytes } = copy
+    await this.#write({ kind: 'replace', document, through, update: copy, bytes, alone: false })
   }
 
   async remove(document: string): Promise<void> {
-    await this.#write({ kind: 'remove', document, ...size(0) })
+    await this.#write({ kind: 'remove', document, bytes: 0, alone: false })
   }
 
   async documents(): Promise<readonly string[]> {
@@ -53,7 +55,8 @@ export class DiskStorage implements Storage {
 
   async writeRecord(key: string, value: Uint8Array | undefined): Promise<void> {
     const copy = value && pooledCopy(value, value.length)
-    await this.#write({ kind: 'record', key, value: copy, ...size(copy?.length ?? 0) })
+    const bytes = copy?.length ?? 0
+    await this.#write({ kind: 'record', key, value: copy, bytes, alone: false })
   }
 
   close(): Promise<void> {
@@ -69,8 +72,4 @@ export class DiskStorage implements Storage {
   #assertOpen(): void {
     if (this.#closing) throw new StatemeshError('CLOSED', 'the storage is closed')
   }
-}
-
-function size(bytes: number): { bytes: number; alone: boolean } {
-  return { bytes, alone: false }
 }

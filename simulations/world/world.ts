@@ -101,18 +101,22 @@ export class World {
    * @throws what an event threw, or `fail` was told
    */
   async run(isOver: () => boolean, until: number = Number.POSITIVE_INFINITY): Promise<void> {
-    await Promise.resolve()
-    await promisesSettled()
-    for (let events = 1; ; events++) {
+    let events = 0
+    await eachSettled(() => {
+      // The first event waits for nothing outside, so that seeds of before still say the same.
+      if (this.#outside !== undefined && events > 0) return this.#outside
       if (this.#failure !== undefined) throw this.#failure.thrown
-      if (isOver()) return
+      if (isOver()) return 'over'
       const due = this.#queue.nextDue()
-      if (due === undefined || due > until) return this.#waitUntil(until)
+      if (due === undefined || due > until) {
+        this.#waitUntil(until)
+        return 'over'
+      }
       this.#fireNext()
-      await promisesSettled()
-      if (this.#outside !== undefined) await this.#outsideSettled()
-      if (events % eventsPerTurn === 0) await new Promise<void>(resolve => atEndOfTurn(resolve))
-    }
+      events += 1
+      if (events % eventsPerTurn === 0) return new Promise<void>(resolve => atEndOfTurn(resolve))
+      return undefined
+    })
   }
 
   /**
@@ -129,13 +133,6 @@ export class World {
     await this.run(() => over)
     assert(over, 'nothing more happens in this world, and a promise is still open')
     return watched
-  }
-
-  async #outsideSettled(): Promise<void> {
-    while (this.#outside !== undefined) {
-      await this.#outside
-      await promisesSettled()
-    }
   }
 
   /** Nothing happens until then; without an end, nothing happens at all any more. */
@@ -155,10 +152,26 @@ export class World {
 }
 
 /**
- * Resolves when no promise reaction is left to run. Node takes the next tick after the queue of
- * microtasks has run dry, when it is asked for from within one; an immediate would do the same at
- * ten times the cost. What an `await` lets go on is a microtask: only the first is not sure to be.
+ * Calls `step` until it says that it is over, each time when no promise reaction is left to run, and what the
+ * last call answered has resolved. Rejects with what `step` throws.
+ *
+ * Node takes the next tick after the queue of microtasks has run dry, when it is asked for from within one; an
+ * immediate would do the same at ten times the cost.
  */
-function promisesSettled(): Promise<void> {
-  return new Promise(resolve => process.nextTick(resolve))
+function eachSettled(step: () => 'over' | Promise<unknown> | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const next = () => {
+      try {
+        const answer = step()
+        if (answer === 'over') resolve()
+        else (answer ?? settled).then(soon, reject)
+      } catch (thrown) {
+        reject(thrown)
+      }
+    }
+    const soon = () => process.nextTick(next)
+    settled.then(soon)
+  })
 }
+
+const settled = Promise.resolve()
