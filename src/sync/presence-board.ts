@@ -39,7 +39,8 @@ export interface Said extends AwarenessEntry {
 
 interface Heard {
   readonly entry: Said
-  readonly word: Word
+  /** What it says, where that is kept. */
+  readonly word: Word | undefined
   readonly since: number
   readonly lastSeen: number
   /** When it was last heard of (monotonic). */
@@ -50,6 +51,9 @@ interface Heard {
 
 /** Members of one document; with states of the greatest length they are 16 million characters. */
 export const presenceMembersMax = 1_024
+
+/** What is longer is read at each look: a state may take a dozen times the memory of its text. */
+const keptLengthMax = 2_048
 
 /** A clock moves by one every few seconds; this one takes thousands of years. */
 export const presenceClockMax: number = 2 ** 40
@@ -125,8 +129,9 @@ export class PresenceBoard {
   }
 
   get members(): PresenceMember[] {
-    return [...this.#heard].map(([id, { word, since, lastSeen }]) => {
-      const { actor, role, state } = word
+    return [...this.#heard].map(([id, heard]) => {
+      const { actor, role, state } = wordOf(heard)
+      const { since, lastSeen } = heard
       return { id, actor, role, state, since, lastSeen, self: false }
     })
   }
@@ -137,8 +142,9 @@ export class PresenceBoard {
     if (clock === known?.entry.clock && state === known.entry.state) known.from.add(from)
     if (clock <= (known?.entry.clock ?? this.#gone.get(clientID) ?? -1)) return false
     if (known === undefined && this.#heard.size >= presenceMembersMax) return false
-    const word = readWord(state)
-    if (known && from.subject !== undefined && known.word.actor !== word.actor) return false // B3
+    const read = readWord(state)
+    if (known && from.subject !== undefined && wordOf(known).actor !== read.actor) return false // B3
+    const word = state.length <= keptLengthMax ? read : undefined
     const since = known?.since ?? at.now
     const { now: lastSeen, monotonic: heardAt } = at
     this.#heard.set(clientID, { entry, word, since, lastSeen, heardAt, from: new Set([from]) })
@@ -150,7 +156,7 @@ export class PresenceBoard {
     if (known === undefined) return false
     const last = known.entry.clock
     const { subject } = from
-    if (subject !== undefined && known.word.actor !== subject) return false // B3
+    if (subject !== undefined && wordOf(known).actor !== subject) return false // B3
     // B2
     if (clock < last || (clock === last && !known.from.delete(from))) return false
     if (clock === last && known.from.size > 0) return false
@@ -171,6 +177,10 @@ export class PresenceBoard {
 
 const { stateLengthMax } = defaultAwarenessLimits
 const clientIDMax = Number.MAX_SAFE_INTEGER
+
+function wordOf({ word, entry }: Heard): Word {
+  return word ?? readWord(entry.state)
+}
 
 /** Reads the state of a member, which is JSON; a stock client's may be anything. */
 export function readWord(text: string): Word {

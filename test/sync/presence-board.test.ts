@@ -46,3 +46,22 @@ describe('a member of whom the relay and a peer have told', () => {
     expect(board.saidByPeers).toEqual([])
   })
 })
+
+describe('what a member says', () => {
+  it.each([10, 3_000])('cannot be changed by who looks at it, nested %i deep', depth => {
+    const board = new PresenceBoard()
+    const nested = '['.repeat(depth) + ']'.repeat(depth)
+    const state = `{"actor":"bob","role":"critic","state":{"path":${nested}}}`
+    board.apply([{ ...said, state }], linkTo(false), at)
+    const [member] = board.members
+    expect(member).toMatchObject({ actor: 'bob', role: 'critic' })
+    const shown = member?.state as { path: unknown[] }
+    expect(() => Object.assign(shown, { path: [] })).toThrow(TypeError)
+    let parts = 0
+    for (let part: unknown = shown.path; Array.isArray(part); part = part[0]) {
+      expect(Object.isFrozen(part)).toBe(true)
+      parts += 1
+    }
+    expect(parts).toBe(depth)
+  })
+})
