@@ -12,12 +12,13 @@ const lastingMebibytes = 40
  * - It moves what is in use out of the way of what is new as often as so many mebibytes have been made. A run
  *   makes some 50 of them, and forgets all: with 512 MiB most runs are over before they are moved, and a worker
  *   does 10 to 15 % more than with 64.
- * - It looks through what is old only when there is twice as much of that. Each time it also forgets what it
+ * - It looks through what is old as often as there are twice as many of that. Each time it also forgets what it
  *   has compiled for functions of which no instance is in use, and all those of a world that ended are such:
  *   where it looks every other second, a tenth of the time goes to compiling the same again.
- * - Both take twice the size of the young, so all workers together take half of the memory that is free.
- * - It does so on several threads at once, which pays where cores are idle. There is a worker for each, and
- *   what the threads take to agree is lost.
+ * - What is new and what is old each take twice the room for the new: all workers together half of the memory
+ *   that is free.
+ * - It does both on one thread. Several pay where cores are idle; there is a worker for each, and what the
+ *   threads take to agree is lost.
  */
 function collectorFlags(workers: number): string[] {
   const share = process.availableMemory() / 8 / workers / 2 ** 20

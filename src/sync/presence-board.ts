@@ -142,12 +142,14 @@ export class PresenceBoard {
     if (clock === known?.entry.clock && state === known.entry.state) known.from.add(from)
     if (clock <= (known?.entry.clock ?? this.#gone.get(clientID) ?? -1)) return false
     if (known === undefined && this.#heard.size >= presenceMembersMax) return false
-    const read = readWord(state)
-    if (known && from.subject !== undefined && wordOf(known).actor !== read.actor) return false // B3
-    const word = state.length <= keptLengthMax ? read : undefined
+    const word = state.length <= keptLengthMax ? readWord(state) : undefined
     const since = known?.since ?? at.now
     const { now: lastSeen, monotonic: heardAt } = at
-    this.#heard.set(clientID, { entry, word, since, lastSeen, heardAt, from: new Set([from]) })
+    const heard = { entry, word, since, lastSeen, heardAt, from: new Set([from]) }
+    if (known && from.subject !== undefined && wordOf(known).actor !== wordOf(heard).actor) {
+      return false // B3
+    }
+    this.#heard.set(clientID, heard)
     return true
   }
 
